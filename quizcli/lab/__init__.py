@@ -1,0 +1,1 @@
+"""Demos: what they yield, which there are, and how they run."""

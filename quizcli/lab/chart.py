@@ -1,0 +1,84 @@
+"""Plots drawn with characters. Imports NumPy (through uniplot), which a demo has loaded anyway."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from quizcli.lab.evidence import Plot
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What a plot is drawn on: its width in characters, and what the terminal can show."""
+
+    width: int = 80
+    color: bool = False
+    unicode: bool = True
+
+
+def draw(plot: Plot, paper: Paper) -> str:
+    """The plot as lines of text (with ANSI colors where the paper has them); empty where it has no finite point."""
+    series = {label: _finite_points(plot, xs, ys) for label, (xs, ys) in plot.series.items()}
+    series = {label: points for label, points in series.items() if points[0]}
+    if not series:
+        return ""
+    if plot.style == "bars":
+        return _bars(plot, paper)
+    from uniplot import plot_to_string
+
+    log = [name for name, on in (("x", plot.log_x), ("y", plot.log_y)) if on]
+    title = f"{plot.y_label} over {plot.x_label}" if plot.y_label and plot.x_label else plot.name
+    width = max(10, min(paper.width, 100) - 20)
+    labels = list(series)
+    text = plot_to_string(
+        ys=[ys for _, ys in series.values()],
+        xs=[xs for xs, _ in series.values()],
+        title=_cut(title + (f" (log {', '.join(log)})" if log else ""), width),
+        width=width,
+        height=max(5, min(14, width // 4)),
+        lines=plot.style == "line",
+        x_as_log=plot.log_x,
+        y_as_log=plot.log_y,
+        legend_labels=[_cut(label, width // 2) for label in labels] if len(labels) > 1 else None,
+        color=paper.color,
+        character_set="braille" if paper.unicode and paper.color else "block" if paper.unicode else "ascii",
+    )
+    return text if isinstance(text, str) else "\n".join(text)
+
+
+def _finite_points(plot: Plot, xs: Sequence[Any], ys: Sequence[float]) -> tuple[list[float], list[float]]:
+    """Points that can be drawn: finite, and positive on logarithmic axes."""
+    kept = [
+        (x, y)
+        for x, y in zip(xs, ys, strict=True)
+        if math.isfinite(y)
+        and (not plot.log_y or y > 0)
+        and (plot.style == "bars" or (math.isfinite(x) and (not plot.log_x or x > 0)))
+    ]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def _bars(plot: Plot, paper: Paper) -> str:
+    """Horizontal bars from zero, one a line, each with its name and its value."""
+    rows = [
+        (f"{x} {label}" if len(plot.series) > 1 else str(x), y)
+        for label, (xs, ys) in plot.series.items()
+        for x, y in zip(xs, ys, strict=True)
+        if math.isfinite(y)
+    ]
+    name_width = min(max(len(name) for name, _ in rows), max(8, paper.width // 3))
+    room = max(5, min(paper.width, 100) - name_width - 14)
+    largest = max(abs(y) for _, y in rows) or 1.0
+    mark = "█" if paper.unicode else "#"
+    lines = [plot.y_label] if plot.y_label else []
+    lines += [
+        f"{_cut(name, name_width):>{name_width}} {mark * round(room * abs(y) / largest)} {y:.4g}" for name, y in rows
+    ]
+    return "\n".join(lines)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: max(1, width - 1)] + "…"

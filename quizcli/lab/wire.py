@@ -1,0 +1,48 @@
+"""Evidence as JSON: what one process sends another, and what `--json` prints."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
+
+_TYPES: dict[str, type[Any]] = {
+    kind.__name__.lower(): kind for kind in (Text, Table, Plot, Image, Progress, Measure, Claim)
+}
+
+
+def to_data(item: Evidence) -> dict[str, Any]:
+    """A piece of evidence as a mapping that JSON can hold; numbers that are not finite become their names."""
+    data = {"type": type(item).__name__.lower(), **dataclasses.asdict(item)}
+    if isinstance(item, Claim):
+        data = {key: value for key, value in data.items() if value is not None}
+        data |= {"holds": item.holds, "bound": item.bound}
+    finite: dict[str, Any] = _finite(data)
+    return finite
+
+
+def from_data(data: dict[str, Any]) -> Evidence:
+    """The evidence that `to_data` came from."""
+    kind = _TYPES[data["type"]]
+    names = {field.name for field in dataclasses.fields(kind)}
+    item: Evidence = kind(**{name: value for name, value in data.items() if name in names})
+    return item
+
+
+def dumps(data: Any) -> str:
+    """One line of strict JSON."""
+    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """`nan`, `inf` and `-inf` as strings: strict JSON has no such numbers, and `float()` reads them back."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {key: _finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(entry) for entry in value]
+    return value

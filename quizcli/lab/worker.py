@@ -1,0 +1,67 @@
+"""The process in which a session's demos run: `python -m quizcli.lab.worker`.
+
+It reads one JSON request a line and answers with one JSON object a line: evidence as it is computed, then
+`{"done": true}` or `{"error": …}`. It ends with its input, so it does not outlive a session. The keyboard's
+Ctrl-C is not for it: the session decides what to stop.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+from pathlib import Path
+from typing import Any, TextIO
+
+from quizcli.errors import QuizError
+from quizcli.lab import runner
+from quizcli.lab.catalog import Catalog
+from quizcli.lab.chart import Paper, draw
+from quizcli.lab.evidence import Measure, Plot
+from quizcli.lab.wire import dumps, to_data
+
+
+def main() -> None:
+    """Serve requests until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    runner.one_thread_environment()
+    # What a demo prints must not mix with the answers: they go out on a descriptor of their own.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            _serve(request, answers)
+        except QuizError as error:
+            cause = error.__cause__
+            trace = "".join(traceback.format_exception(cause)) if cause is not None else ""
+            answers.write(dumps({"error": str(error), "traceback": trace}) + "\n")
+        except (BrokenPipeError, KeyboardInterrupt):
+            return
+
+
+def _serve(request: dict[str, Any], answers: TextIO) -> None:
+    """Run one demo. `until` names measures: the run stops when all are there."""
+    demo = Catalog(Path(request["folder"])).find(request["demo"])
+    until = set(request["until"])
+    paper = Paper(**request["paper"]) if request["paper"] else None
+    left = set(until)
+    evidence = runner.run(demo, request["settings"])
+    for item in evidence:
+        if not until or isinstance(item, Measure):
+            answer: dict[str, Any] = {"evidence": to_data(item)}
+            if isinstance(item, Plot) and paper is not None:
+                answer["drawing"] = draw(item, paper)
+            answers.write(dumps(answer) + "\n")
+        if until and isinstance(item, Measure):
+            left.discard(item.name)
+            if not left:
+                evidence.close()  # type: ignore[attr-defined]
+                break
+    answers.write(dumps({"done": True}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
