@@ -1,0 +1,1 @@
+"""Question banks: reading, compiling, searching and checking them."""

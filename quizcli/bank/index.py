@@ -1,0 +1,290 @@
+"""The compiled bank: a SQLite file in the cache, made anew only for bank files that changed.
+
+A damaged index, one of another version, or one that cannot be written is no error: it is rebuilt, in memory if
+need be. Two processes may build at once: the second waits, then finds the work done.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quizcli import __version__
+from quizcli.errors import BankError, Problem, QuizError
+
+SCHEMA = f"4 {__version__}"
+WAIT = 30.0
+"""Seconds to wait for another process that builds."""
+
+MISCONCEPTIONS = "misconceptions.yaml"
+
+_TABLES = """
+CREATE TABLE version (schema TEXT NOT NULL);
+CREATE TABLE file (path TEXT PRIMARY KEY, stamp TEXT NOT NULL, topic TEXT UNIQUE) WITHOUT ROWID;
+CREATE TABLE topic (
+    name TEXT PRIMARY KEY, area TEXT NOT NULL, title TEXT NOT NULL, needs TEXT NOT NULL, refs TEXT NOT NULL,
+    rank INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+CREATE TABLE question (
+    id TEXT PRIMARY KEY, topic TEXT NOT NULL, area TEXT NOT NULL, place INTEGER NOT NULL, kind TEXT NOT NULL,
+    level TEXT NOT NULL, skill TEXT NOT NULL, priority INTEGER NOT NULL, demo TEXT NOT NULL, chance INTEGER NOT NULL,
+    line INTEGER NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL
+);
+CREATE INDEX by_topic ON question (topic, kind, level, skill, priority, chance);
+CREATE TABLE former (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE misconception (id TEXT PRIMARY KEY, says TEXT NOT NULL, proof TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5 (id UNINDEXED, title, body, tokenize = "porter unicode61 remove_diacritics 2");
+"""
+
+
+class DamagedIndexError(Exception):
+    """The index holds something that was never written to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BankFile:
+    """A file of the bank, as a look at the folder gives it."""
+
+    path: Path
+    shown: str
+    stamp: str
+
+
+def bank_files(folder: Path) -> list[BankFile]:
+    """The YAML files of the areas of a bank, and its misconceptions; a QuizError where there is no bank."""
+    if not folder.is_dir():
+        raise QuizError(
+            f"{folder}: no bank folder there; set DLQUIZ_BANK to a folder of banks, or install dlquiz again"
+        )
+    found = []
+    with suppress(FileNotFoundError):
+        found.append(_file(folder / MISCONCEPTIONS, (folder / MISCONCEPTIONS).stat(), folder))
+    with os.scandir(folder) as areas:
+        for area in sorted(areas, key=lambda entry: entry.name):
+            if area.is_dir() and not area.name.startswith((".", "_")):
+                with os.scandir(area.path) as topics:
+                    found += [
+                        _file(Path(entry.path), entry.stat(), folder)
+                        for entry in topics
+                        if entry.name.endswith(".yaml") and entry.is_file()
+                    ]
+    return sorted(found, key=lambda file: file.shown)
+
+
+def shown_path(path: Path, folder: Path) -> str:
+    """A bank file's path as messages name it: with the bank's folder, `questions/neurons/softmax.yaml`."""
+    return f"{folder.name}/{path.relative_to(folder).as_posix()}"
+
+
+def _file(path: Path, stat: os.stat_result, folder: Path) -> BankFile:
+    return BankFile(path, shown_path(path, folder), f"{stat.st_mtime_ns} {stat.st_size}")
+
+
+class Index:
+    """A connection to a fresh compiled bank."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        """Open the index of a bank folder, brought up to date; raises BankError with every problem of the bank."""
+        self.folder = folder
+        key = zlib.crc32(str(folder.resolve()).encode())
+        self.path: Path | None = cache / f"bank-{key:08x}.sqlite"
+        self.db = self._open()
+        try:
+            self._refresh()
+        except (sqlite3.DatabaseError, DamagedIndexError):
+            self.rebuild()
+
+    def rebuild(self) -> None:
+        """Start from nothing: in a new file, else in memory."""
+        self.db.close()
+        try:
+            if self.path is not None:
+                for suffix in ("", "-journal"):
+                    Path(f"{self.path}{suffix}").unlink(missing_ok=True)
+            self.db = self._open()
+            self._refresh()
+        except (sqlite3.DatabaseError, OSError):
+            self.path = None
+            self.db = self._open()
+            self._refresh()
+
+    def _open(self) -> sqlite3.Connection:
+        if self.path is not None:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+                # A lost index is rebuilt, so nothing waits for the disk.
+                db.execute("PRAGMA synchronous = OFF")
+                return db
+            except (OSError, sqlite3.Error):
+                self.path = None
+        return sqlite3.connect(":memory:", isolation_level=None)
+
+    def _refresh(self) -> None:
+        files = bank_files(self.folder)
+        if self._is_fresh(files):
+            return
+        problems: list[Problem] = []
+        try:
+            with self._writing():
+                self._ensure_tables()
+                problems = self._update(files)
+        except sqlite3.OperationalError as error:
+            if self.path is None:
+                raise
+            # Read-only, or no room: work without the file.
+            self.db.close()
+            self.path = None
+            self.db = self._open()
+            with self._writing():
+                self._ensure_tables()
+                problems = self._update(files)
+            del error
+        if problems:
+            raise BankError(problems)
+
+    def _is_fresh(self, files: list[BankFile]) -> bool:
+        try:
+            if self.db.execute("SELECT schema FROM version").fetchone() != (SCHEMA,):
+                return False
+            known = dict(self.db.execute("SELECT path, stamp FROM file").fetchall())
+        except sqlite3.OperationalError:
+            return False
+        return known == {file.shown: file.stamp for file in files}
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        self.db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+            raise
+        self.db.execute("COMMIT")
+
+    def _ensure_tables(self) -> None:
+        tables = {name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        if "version" in tables and self.db.execute("SELECT schema FROM version").fetchone() == (SCHEMA,):
+            return
+        if tables:
+            raise DamagedIndexError("an index of another version")
+        for statement in _TABLES.split(";\n"):
+            if statement.strip():
+                self.db.execute(statement)
+        self.db.execute("INSERT INTO version VALUES (?)", (SCHEMA,))
+
+    def _update(self, files: list[BankFile]) -> list[Problem]:
+        """Compile what changed since the stamps were taken. A file with problems is left out, so it is read again."""
+        known = dict(self.db.execute("SELECT path, stamp FROM file").fetchall())
+        problems: list[Problem] = []
+        for path in set(known) - {file.shown for file in files}:
+            self._forget(path)
+        for file in files:
+            if known.get(file.shown) == file.stamp:
+                continue
+            self._forget(file.shown)
+            try:
+                if file.path.name == MISCONCEPTIONS:
+                    self._store_misconceptions(file)
+                else:
+                    self._store_topic(file)
+            except BankError as error:
+                problems += error.problems
+        self._rank()
+        return problems
+
+    def _forget(self, path: str) -> None:
+        row = self.db.execute("SELECT topic FROM file WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            return
+        if row[0] is None:
+            self.db.execute("DELETE FROM misconception")
+        else:
+            self.db.execute("DELETE FROM words WHERE rowid IN (SELECT rowid FROM question WHERE topic = ?)", row)
+            self.db.execute("DELETE FROM former WHERE id IN (SELECT id FROM question WHERE topic = ?)", row)
+            self.db.execute("DELETE FROM question WHERE topic = ?", row)
+            self.db.execute("DELETE FROM topic WHERE name = ?", row)
+        self.db.execute("DELETE FROM file WHERE path = ?", (path,))
+
+    def _store_misconceptions(self, file: BankFile) -> None:
+        from quizcli.bank.parse import parse_misconceptions
+
+        found = parse_misconceptions(file.path, file.shown)[0]
+        self.db.executemany(
+            "INSERT INTO misconception VALUES (?, ?, ?)",
+            [(entry.id, entry.says, str(entry.refuted_by)) for entry in found.values()],
+        )
+        self.db.execute("INSERT INTO file VALUES (?, ?, NULL)", (file.shown, file.stamp))
+
+    def _store_topic(self, file: BankFile) -> None:
+        from quizcli.bank.parse import parse_topic
+
+        parsed = parse_topic(file.path, file.shown)
+        topic = parsed.topic
+        twin = self.db.execute("SELECT path FROM file WHERE topic = ?", (topic.name,)).fetchone()
+        if twin is not None:
+            raise BankError(
+                [Problem(file.shown, 0, f"topic '{topic.name}' stands in {twin[0]} too: rename one of them")]
+            )
+        self.db.execute("INSERT INTO file VALUES (?, ?, ?)", (file.shown, file.stamp, topic.name))
+        self.db.execute(
+            "INSERT INTO topic (name, area, title, needs, refs) VALUES (?, ?, ?, ?, ?)",
+            (topic.name, topic.area, topic.title, json.dumps(topic.needs), json.dumps(dict(topic.references))),
+        )
+        for place, (node, question) in enumerate(zip(parsed.nodes, topic.questions, strict=True)):
+            data = json.dumps(node.plain(), ensure_ascii=False)
+            row = self.db.execute(
+                "INSERT INTO question VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(question.id, topic.name, topic.area, place, question.kind, question.level, question.skill),
+                    *(
+                        question.priority,
+                        question.demo,
+                        zlib.crc32(question.id.encode()),
+                        node.line,
+                        data,
+                        checksum(data),
+                    ),
+                ),
+            )
+            body = "\n".join([question.prompt, question.short, question.answer, *(p.says for p in question.key_points)])
+            self.db.execute(
+                "INSERT INTO words (rowid, id, title, body) VALUES (?, ?, ?, ?)",
+                (row.lastrowid, question.id, f"{topic.title} {question.id}", body),
+            )
+            self.db.executemany(
+                "INSERT OR REPLACE INTO former VALUES (?, ?)", [(old, question.id) for old in question.was]
+            )
+
+    def _rank(self) -> None:
+        """Number the topics so that each comes after what it needs; topics in a cycle come last."""
+        needs = {
+            name: json.loads(needs) for name, needs in self.db.execute("SELECT name, needs FROM topic ORDER BY name")
+        }
+        self.db.executemany("UPDATE topic SET rank = ? WHERE name = ?", list(enumerate(in_order_of_needs(needs))))
+
+
+def in_order_of_needs(needs: Mapping[str, list[str]]) -> list[str]:
+    """Topics by depth of what they need, then by name; those of a cycle last. Unknown needs do not count."""
+    depth: dict[str, int] = {}
+    left = dict(needs)
+    while left:
+        ready = [name for name, wanted in left.items() if not any(need in left for need in wanted)]
+        if not ready:
+            return [*sorted(depth, key=lambda name: (depth[name], name)), *sorted(left)]
+        for name in ready:
+            depth[name] = max((depth[need] + 1 for need in left[name] if need in depth), default=0)
+        for name in ready:
+            del left[name]
+    return sorted(depth, key=lambda name: (depth[name], name))
+
+
+def checksum(data: str) -> int:
+    return zlib.crc32(data.encode())
