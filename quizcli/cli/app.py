@@ -1,0 +1,60 @@
+"""The command line: one small module a group of commands; whatever is heavy is imported where it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from quizcli import __version__
+from quizcli.cli import bank, browse, demo, home, practice
+from quizcli.errors import UsageError
+
+app = typer.Typer(
+    name="dlquiz",
+    epilog="Start with: dlquiz practice",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+practice.register(app)
+demo.register(app)
+browse.register(app)
+app.add_typer(bank.app, name="bank")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dlquiz {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    """The interview-prep quiz for deep learning whose every answer can be run."""
+    if context.invoked_subcommand is None:
+        home.show()
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit code. What goes wrong is raised as a QuizError.
+
+    Typer's own `main` turns a closed pipe into exit code 1 and prints usage errors in several lines; here they take
+    the way of all other errors.
+    """
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("dlquiz", list(arguments)) as context:
+            command.invoke(context)
+    except typer.Exit as leave:
+        return leave.exit_code
+    except typer.TyperException as error:
+        raise UsageError(f"dlquiz: {error.format_message()} (dlquiz --help shows what there is)") from error
+    return 0

@@ -1,0 +1,252 @@
+"""`dlquiz topics`, `search` and `explain`: the bank, read instead of asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from rich.console import Console
+
+    from quizcli.bank.library import Entry, Library
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
+
+
+def register(app: typer.Typer) -> None:
+    for command in (explain, topics, search):
+        app.command()(command)
+
+
+def _library() -> Library:
+    from quizcli.bank.library import Library
+    from quizcli.places import bank_folder, cache_folder
+
+    return Library(bank_folder(), cache_folder())
+
+
+def topics(json: AsJson = False) -> None:
+    """List the topics with their questions by kind and level."""
+    library = _library()
+    infos, entries = library.topics(), library.entries()
+    counts = {info.name: [entry for entry in entries if entry.topic == info.name] for info in infos}
+    if json:
+        from quizcli.lab.wire import dumps
+
+        data = [
+            {
+                "topic": info.name,
+                "area": info.area,
+                "title": info.title,
+                "needs": list(info.needs),
+                "questions": len(counts[info.name]),
+                "kinds": _tally(entry.kind for entry in counts[info.name]),
+                "levels": _tally(entry.level for entry in counts[info.name]),
+            }
+            for info in infos
+        ]
+        typer.echo(dumps(data))
+        return
+    from rich.table import Table
+    from rich.text import Text
+
+    from quizcli.model import KINDS, LEVELS
+    from quizcli.view.terminal import inert, make_console
+
+    console = make_console()
+    grid = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    grid.add_column("topic", style="key", overflow="fold")
+    for name in ("area", *KINDS, *LEVELS):
+        grid.add_column(name, justify="left" if name == "area" else "right", overflow="fold")
+    for info in infos:
+        of = counts[info.name]
+        kinds, levels = _tally(entry.kind for entry in of), _tally(entry.level for entry in of)
+        cells = [str(kinds.get(kind, "")) for kind in KINDS] + [str(levels.get(level, "")) for level in LEVELS]
+        grid.add_row(Text(inert(info.name)), Text(inert(info.area), style="dim"), *cells)
+    console.print(grid)
+    console.print(
+        Text(f"\n{len(infos)} topics, {len(entries)} questions; dlquiz practice TOPIC asks them", style="dim")
+    )
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(metavar="WORDS...", help="Words, or beginnings of words.")],
+    json: AsJson = False,
+) -> None:
+    """Find questions that hold some words."""
+    library = _library()
+    found = library.search(" ".join(words))
+    if json:
+        from quizcli.lab.wire import dumps
+
+        typer.echo(dumps([_entry_data(library, entry) for entry in found]))
+        return
+    from rich.text import Text
+
+    from quizcli.view.terminal import make_console
+
+    console = make_console()
+    if not found:
+        console.print(Text(f"Nothing found for '{' '.join(words)}'.", style="dim"))
+        return
+    _list(console, library, found)
+    console.print(Text("\ndlquiz explain ID shows an answer; dlquiz practice ID asks it", style="dim"))
+
+
+def explain(
+    what: Annotated[list[str], typer.Argument(metavar="ID|TOPIC|WORDS...", help="A question's id, a topic, or words.")],
+    json: AsJson = False,
+) -> None:
+    """Show the full answer: key points with their proofs, options, references."""
+    from quizcli.errors import UsageError
+
+    library = _library()
+    name = " ".join(what).strip()
+    if "/" in name and " " not in name:
+        entry_ids = [library.question(name).id]
+    else:
+        plain = name.lower().replace("_", "-").replace(" ", "-")
+        if plain in {info.name for info in library.topics()}:
+            _explain_topic(library, plain, json)
+            return
+        found = library.search(name)
+        if not found:
+            from quizcli.errors import suggest
+
+            near = suggest(plain, [info.name for info in library.topics()])
+            raise UsageError(f"nothing found for '{name}'{near}; dlquiz topics lists the topics")
+        if len(found) > 1:
+            _choose(library, found, name, json)
+            return
+        entry_ids = [found[0].id]
+    _explain_question(library, entry_ids[0], json)
+
+
+def _choose(library: Library, found: list[Entry], name: str, as_json: bool) -> None:
+    """Several questions fit: explain the best, and list the others."""
+    _explain_question(library, found[0].id, as_json)
+    if as_json:
+        return
+    from rich.text import Text
+
+    from quizcli.view.terminal import inert, make_console
+
+    console = make_console()
+    console.print(Text(f"\nAlso found for '{inert(name)}':", style="dim"))
+    _list(console, library, found[1:6])
+
+
+def _explain_topic(library: Library, topic: str, as_json: bool) -> None:
+    """A topic's questions with their direct answers."""
+    entries, info = library.entries(topic), library.topic(topic)
+    if as_json:
+        from quizcli.lab.wire import dumps
+
+        typer.echo(dumps([_entry_data(library, entry) for entry in entries]))
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from quizcli.view.prose import inline
+    from quizcli.view.terminal import inert, make_console
+
+    console = make_console()
+    console.print(Text(inert(info.title), style="heading"))
+    if info.needs:
+        console.print(Text(f"builds on {', '.join(info.needs)}", style="dim"))
+    for entry in entries:
+        question = library.question(entry.id)
+        console.print()
+        console.print(Text(entry.id, style="key").append(f"  {entry.kind}, {entry.level}", style="dim"))
+        console.print(inline(_first_lines(question.prompt)))
+        console.print(Padding(inline(question.short, style="dim"), (0, 0, 0, 2)))
+    console.print(Text("\ndlquiz explain ID shows a full answer", style="dim"))
+
+
+def _explain_question(library: Library, name: str, as_json: bool) -> None:
+    from quizcli.model import Asked, Choice, Order
+
+    question = library.question(name)
+    if as_json:
+        from quizcli.lab.wire import dumps
+
+        entry = next(entry for entry in library.entries(question.topic) if entry.id == question.id)
+        typer.echo(dumps(_entry_data(library, entry)))
+        return
+    from rich.text import Text
+
+    from quizcli.view import question as screen
+    from quizcli.view.prose import inline
+    from quizcli.view.terminal import make_console
+
+    console = make_console()
+    body = question.body
+    count = len(body.options) if isinstance(body, Choice) else len(body.steps) if isinstance(body, Order) else 0
+    asked = Asked(question, tuple(range(count)))
+    path, line = library.where(question.id)
+    console.print(
+        Text(question.id, style="heading").append(
+            f"  {question.kind} · {question.level} · {question.skill}", style="dim"
+        )
+    )
+    console.print()
+    console.print(screen.prompt(asked))
+    console.print()
+    console.print(inline(question.short, style="bold"))
+    console.print()
+    references = library.topic(question.topic).references
+    console.print(screen.everything(asked, None, references, lambda belief: library.misconception(belief)[0]))
+    console.print()
+    console.print(
+        Text(f"dlquiz demo {question.demo.replace('_', '-')}", style="code").append(f"   {path}:{line}", style="dim")
+    )
+
+
+def _list(console: Console, library: Library, entries: list[Entry]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from quizcli.view.terminal import inert
+
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="key", overflow="fold", max_width=console.width // 2)
+    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for entry in entries:
+        grid.add_row(Text(entry.id), Text(inert(_first_lines(library.question(entry.id).prompt))))
+    console.print(grid)
+
+
+def _first_lines(text: str) -> str:
+    """The first paragraph, in one line."""
+    return " ".join(text.split("\n\n")[0].split())
+
+
+def _entry_data(library: Library, entry: Entry) -> dict[str, object]:
+    question = library.question(entry.id)
+    path, line = library.where(entry.id)
+    return {
+        "id": entry.id,
+        "kind": entry.kind,
+        "level": entry.level,
+        "skill": entry.skill,
+        "priority": entry.priority,
+        "prompt": question.prompt,
+        "short": question.short,
+        "answer": question.answer,
+        "key_points": [
+            {"id": point.id, "says": point.says, "must": point.must, "proof": str(point.proof) if point.proof else None}
+            for point in question.key_points
+        ],
+        "demo": entry.demo,
+        "path": path,
+        "line": line,
+    }
+
+
+def _tally(names: Iterable[str]) -> dict[str, int]:
+    from collections import Counter
+
+    return dict(Counter(names))

@@ -1,0 +1,165 @@
+"""Evidence on the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table as Grid
+from rich.text import Text as Line
+
+from quizcli.lab.catalog import Demo, Prediction
+from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
+from quizcli.model import LETTERS
+from quizcli.view.prose import prose
+from quizcli.view.terminal import inert, knows_unicode
+
+SHADES = " ░▒▓█"
+WIDEST_PICTURE = 32
+
+
+def show_evidence(console: Console, demo: Demo, item: Evidence, drawing: str = "") -> None:
+    """Print one piece of evidence; `drawing` is a plot drawn already."""
+    if isinstance(item, Progress):
+        return
+    if isinstance(item, Measure):
+        console.print(_measure(demo, item))
+    elif isinstance(item, Claim):
+        console.print(claim_line(demo, item))
+    else:
+        console.print()
+        console.print(_renderable(console, item, drawing))
+
+
+def show_progress(console: Console, item: Progress) -> None:
+    """One line that is written over; only on a terminal."""
+    if console.is_terminal and item.of > 0:
+        share = min(1.0, item.done / item.of)
+        mark = "━" if knows_unicode(console) else "="
+        end = "" if item.done < item.of else "\r" + " " * 40 + "\r"
+        console.file.write(f"\r  {mark * round(20 * share):<20} {share:4.0%}{end}")
+        console.file.flush()
+
+
+def claim_line(demo: Demo, claim: Claim) -> RenderableType:
+    """`✓ hidden units stay copies (spread 3e-17, at most 1e-05)`."""
+    spec = demo.claims.get(claim.name)
+    grid = Grid.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=7, no_wrap=True)
+    grid.add_column(ratio=1)
+    says = Line(inert(spec.says if spec else claim.name))
+    says.append(f"  (measured {claim.measured:.4g}, {claim.bound})", style="dim")
+    grid.add_row(Line("✓ holds", style="right") if claim.holds else Line("✗ fails", style="wrong"), says)
+    return grid
+
+
+def ask_prediction(console: Console, demo: Demo, read_key: Callable[[], str]) -> str | None:
+    """The prediction chosen by one key; None where Enter skips it."""
+    console.print()
+    console.print(Line(inert(demo.prediction.ask), style="heading"))
+    for letter, guess in zip(LETTERS, demo.prediction.choices, strict=False):
+        console.print(Line(f"  {letter}  {inert(guess.says)}"))
+    console.print(Line("Your prediction? (a letter; Enter skips)", style="dim"))
+    letters = LETTERS[: len(demo.prediction.choices)]
+    while True:
+        key = read_key().lower()
+        if key and key in letters:
+            return demo.prediction.choices[letters.index(key)].says
+        if key in ("enter", " "):
+            return None
+
+
+def compare(prediction: Prediction, predicted: str | None, measured: float) -> RenderableType:
+    """What was predicted beside what was measured."""
+    held = prediction.matching(measured)
+    line = Line("Measured: ", style="bold")
+    line.append(f"{measured:.6g}")
+    if held is not None:
+        line.append(f", that is: {inert(held.says)}")
+    if predicted is None:
+        return line
+    right = held is not None and held.says == predicted
+    own = Line("You said: ", style="bold")
+    own.append(inert(predicted) + ("  ✓" if right else "  ✗"), style="right" if right else "wrong")
+    return Group(own, line)
+
+
+def _renderable(console: Console, item: Text | Table | Plot | Image, drawing: str) -> RenderableType:
+    if isinstance(item, Text):
+        return prose(item.text)
+    if isinstance(item, Table):
+        return _table(item)
+    if isinstance(item, Image):
+        return _image(console, item)
+    if drawing:
+        return Line.from_ansi(drawing, no_wrap=True, overflow="crop")
+    return Line(f"({item.name}: nothing finite to draw)", style="dim")
+
+
+def _measure(demo: Demo, measure: Measure) -> RenderableType:
+    meaning = demo.measures.get(measure.name, "")
+    line = Line(f"  {inert(measure.name)} ", style="bold")
+    line.append(f"= {measure.value:.6g}")
+    if meaning:
+        line.append(f"  {inert(meaning)}", style="dim")
+    return line
+
+
+def _table(item: Table) -> RenderableType:
+    grid = Grid(
+        box=None,
+        padding=(0, 2, 0, 0),
+        header_style="dim",
+    )
+    for column in item.columns:
+        grid.add_column(Line(inert(column)), justify="left" if _is_text(item, column) else "right", overflow="fold")
+    for row in item.rows:
+        grid.add_row(*(Line(inert(_cell(cell))) for cell in row))
+    return Group(Line(inert(item.name), style="bold"), grid)
+
+
+def _is_text(item: Table, column: str) -> bool:
+    place = list(item.columns).index(column)
+    return any(isinstance(row[place], str) for row in item.rows)
+
+
+def _cell(cell: str | float) -> str:
+    if isinstance(cell, str):
+        return cell
+    return str(cell) if isinstance(cell, int) else f"{cell:.4g}"
+
+
+def _image(console: Console, item: Image) -> RenderableType:
+    """Pictures side by side, two characters a pixel, in rows that fit the console."""
+    values = [value for picture in item.pictures.values() for row in picture for value in row if math.isfinite(value)]
+    low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    shown = [_picture(console, label, picture, low, high) for label, picture in item.pictures.items()]
+    widest = max(len(line) for lines in shown for line in lines) + 2
+    columns = max(1, console.width // widest)
+    blocks: list[RenderableType] = [Line(f"{inert(item.name)}  (dark {low:.3g} to bright {high:.3g})", style="bold")]
+    for start in range(0, len(shown), columns):
+        grid = Grid.grid(padding=(0, 2, 0, 0))
+        grid.add_row(*(Line("\n").join(lines) for lines in shown[start : start + columns]))
+        blocks.append(grid)
+    return Group(*blocks)
+
+
+def _picture(console: Console, label: str, picture: Sequence[Sequence[float]], low: float, high: float) -> list[Line]:
+    """A picture's lines: gray blocks where there is color, else shades of characters."""
+    step = max(1, math.ceil(len(picture[0]) / WIDEST_PICTURE))
+    span = (high - low) or 1.0
+    lines = []
+    for row in list(picture)[::step]:
+        line = Line()
+        for value in list(row)[::step]:
+            level = min(1.0, max(0.0, (value - low) / span)) if math.isfinite(value) else 0.0
+            if console.color_system is None:
+                line.append(SHADES[round(level * (len(SHADES) - 1))] * 2)
+            else:
+                gray = round(20 + 225 * level)
+                line.append("  ", style=f"on rgb({gray},{gray},{gray})")
+        lines.append(line)
+    name = Line(inert(label), style="dim")
+    name.truncate(max(len(lines[0]), 8), overflow="ellipsis")
+    return [name, *lines]

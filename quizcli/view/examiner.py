@@ -1,0 +1,226 @@
+"""What both ways of being quizzed share: showing questions and verdicts, measuring values, running demos."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.text import Text
+
+from quizcli.bank.library import Library
+from quizcli.errors import QuizError
+from quizcli.model import Answer, Asked, Computed, Measured, Number, Response, Verdict
+from quizcli.session import Session, can_be_asked, measured_from, measures_wanted
+from quizcli.view import question as screen
+from quizcli.view.prose import inline
+from quizcli.view.terminal import inert, knows_unicode
+
+if TYPE_CHECKING:
+    from quizcli.lab.catalog import Demo
+    from quizcli.lab.chart import Paper
+    from quizcli.lab.laboratory import Laboratory
+
+
+class WithdrawnError(Exception):
+    """The standing question cannot be graded: its demo cannot run."""
+
+
+@dataclass
+class Examiner:
+    """Asks a session's questions on a console, with a laboratory for what has to be measured.
+
+    The laboratory and all that evidence needs is opened, and imported, when a first value or demo is wanted: the first
+    question does not wait for it.
+    """
+
+    console: Console
+    session: Session
+    library: Library
+    open_laboratory: Callable[[], Laboratory]
+
+    @cached_property
+    def laboratory(self) -> Laboratory:
+        return self.open_laboratory()
+
+    def close(self) -> None:
+        """Stop whatever still runs."""
+        if "laboratory" in self.__dict__:
+            self.laboratory.close()
+
+    # --- Before the answer ---------------------------------------------------------------------------
+
+    def next_question(self) -> Asked | None:
+        """The next question that can be asked; those that cannot are withdrawn and said to be."""
+        while (asked := self.session.next()) is not None:
+            try:
+                return self._askable(asked)
+            except QuizError as error:
+                self.withdraw(error)
+        return None
+
+    def _askable(self, asked: Asked) -> Asked:
+        """The question with values under which no named mistake is right; without mistakes nothing is waited for."""
+        body = asked.question.body
+        if not isinstance(body, Number) or not isinstance(body.source, Computed) or not body.mistakes:
+            return asked
+        for _ in body.source.draws:
+            if can_be_asked(asked, self._measured(asked)):
+                return asked
+            asked = self.session.redraw()
+        raise QuizError(f"question {asked.question.id}: every draw makes a mistake right")
+
+    def present(self, asked: Asked, *, with_choices: bool) -> None:
+        """Show the question, and have its values (or those of the next one) computed while it is read."""
+        total = self.session.done + self.session.left + 1
+        self.print(Rule(style="dim"))
+        self.print(screen.heading(asked.question, self.session.done + 1, total))
+        self.print("")
+        self._show_exhibit(asked)
+        self.print(screen.prompt(asked))
+        if with_choices and asked.order:
+            self.print("")
+            self.print(screen.choices(asked))
+        self.console.file.flush()
+
+    def prepare(self, asked: Asked) -> None:
+        """Start computing what the standing question, or the one after it, is graded by."""
+        for each in (asked, self.session.peek()):
+            wanted = measures_wanted(each) if each is not None else None
+            if each is not None and wanted is not None and not (each is asked and each.question.runs_after):
+                self.laboratory.prepare(wanted[0], each.drawn, wanted[1])
+
+    def hint(self) -> None:
+        hint = self.session.hint()
+        self.print(Text("No more hints.", style="dim") if hint is None else inline(f"Hint: {hint}", style="italic"))
+
+    # --- The answer ----------------------------------------------------------------------------------
+
+    def submit(self, asked: Asked, answer: Answer) -> Verdict:
+        """The verdict on an answer; a prediction's demo runs first. Raises WithdrawnError where it cannot be graded."""
+        measured = None
+        if measures_wanted(asked) is not None:
+            try:
+                measured = self._run_prediction(asked) if asked.question.runs_after else self._measured(asked)
+            except QuizError as error:
+                self.withdraw(error)
+                raise WithdrawnError from error
+            except KeyboardInterrupt:
+                self.withdraw(QuizError("its demo was stopped"))
+                raise WithdrawnError from None
+        return self.session.submit(answer, measured)
+
+    def withdraw(self, error: QuizError) -> None:
+        self.session.withdraw(str(error))
+        self.print(Text(f"This question is withdrawn and not scored: {inert(str(error))}", style="partly"))
+
+    def _measured(self, asked: Asked) -> Measured:
+        wanted = measures_wanted(asked)
+        assert wanted is not None
+        return measured_from(asked, self.laboratory.measures(wanted[0], asked.drawn, wanted[1]))
+
+    def _run_prediction(self, asked: Asked) -> Measured:
+        wanted = measures_wanted(asked)
+        assert wanted is not None
+        self.print(Text(f"Running demo {wanted[0]} …", style="dim"))
+        values = self._play(wanted[0], asked)
+        missing = [name for name in wanted[1] if name not in values]
+        if missing:
+            raise QuizError(f"demo {wanted[0]} ended without the measure {', '.join(missing)}")
+        return measured_from(asked, values)
+
+    # --- After it ------------------------------------------------------------------------------------
+
+    def show_verdict(self, asked: Asked, response: Response, verdict: Verdict) -> None:
+        """First what matters: right or not, the direct answer, what was missed."""
+        self.print("")
+        self.print(screen.verdict_line(asked, response, verdict))
+        self.print(screen.short(asked, verdict))
+        what = screen.missed(asked, response, verdict, self._belief)
+        if what is not None:
+            self.print("")
+            self.print(what)
+
+    def show_everything(self, asked: Asked, verdict: Verdict | None) -> None:
+        """The full answer."""
+        answer = verdict.measured.right if verdict is not None and verdict.measured is not None else None
+        earned = verdict.earned if verdict is not None and asked.question.kind == "open" else None
+        self.print("")
+        self.print(
+            screen.everything(asked, answer, self.library.topic(asked.question.topic).references, self._belief, earned)
+        )
+
+    def show_demo(self, asked: Asked, predict: Callable[[Console, Demo], str | None] | None = None) -> None:
+        """Run the question's demo here; whatever happens in it, the session goes on."""
+        from quizcli.view.evidence import compare
+
+        name = asked.question.demo
+        self.print("")
+        try:
+            demo = self.laboratory.catalog.find(name)
+            self.print(Text(inert(demo.title), style="heading"))
+            predicted = predict(self.console, demo) if predict is not None else None
+            values = self._play(name, asked)
+        except QuizError as error:
+            self.print(Text(f"{inert(str(error))}; dlquiz demo {inert(name)} --debug shows more", style="partly"))
+            return
+        except KeyboardInterrupt:
+            self.print(Text("\nThe demo was stopped.", style="dim"))
+            return
+        if demo.prediction.measure in values:
+            self.print("")
+            self.print(Text(inert(demo.prediction.ask), style="heading"))
+            self.print(compare(demo.prediction, predicted, values[demo.prediction.measure]))
+
+    def show_summary(self) -> None:
+        from quizcli.view.summary import summary_of
+
+        self.print(Rule(style="dim"))
+        self.print(summary_of(self.session.summary()))
+
+    def print(self, what: RenderableType) -> None:
+        self.console.print(what)
+
+    # --- Inside --------------------------------------------------------------------------------------
+
+    def _play(self, name: str, asked: Asked) -> dict[str, float]:
+        """Show a demo's evidence as it comes, under the question's values where it is the demo they belong to."""
+        from quizcli.lab.evidence import Measure, Progress
+        from quizcli.view.evidence import show_evidence, show_progress
+
+        body = asked.question.body
+        computed = isinstance(body, Number) and isinstance(body.source, Computed) and body.source.demo == name
+        demo = self.laboratory.catalog.find(name)
+        values: dict[str, float] = {}
+        for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper()):
+            if isinstance(shown.item, Progress):
+                show_progress(self.console, shown.item)
+                continue
+            show_evidence(self.console, demo, shown.item, shown.drawing)
+            if isinstance(shown.item, Measure):
+                values[shown.item.name] = shown.item.value
+        return values
+
+    def _show_exhibit(self, asked: Asked) -> None:
+        exhibit = asked.question.exhibit
+        if exhibit is None:
+            return
+        from quizcli.lab.evidence import Plot
+        from quizcli.view.evidence import show_evidence
+
+        demo = self.laboratory.catalog.find(exhibit.demo)
+        for shown in self.laboratory.run(exhibit.demo, exhibit.settings, self._paper()):
+            if isinstance(shown.item, Plot) and shown.item.name == exhibit.plot:
+                show_evidence(self.console, demo, shown.item, shown.drawing)
+                self.print("")
+
+    def _paper(self) -> Paper:
+        from quizcli.lab.chart import Paper
+
+        return Paper(self.console.width, self.console.color_system is not None, knows_unicode(self.console))
+
+    def _belief(self, name: str) -> str:
+        return self.library.misconception(name)[0]

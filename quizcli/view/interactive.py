@@ -1,0 +1,305 @@
+"""The quiz by single keys, on a terminal."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from quizcli.model import (
+    LETTERS,
+    Answer,
+    Asked,
+    Choice,
+    Debug,
+    DontKnow,
+    Number,
+    Open,
+    Order,
+    Rating,
+    Response,
+    Said,
+    Verdict,
+)
+from quizcli.reading import Unreadable, read_answer
+from quizcli.view import question as screen
+from quizcli.view.examiner import Examiner, WithdrawnError
+from quizcli.view.terminal import inert
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from quizcli.lab.catalog import Demo
+    from quizcli.view.keys import Keyboard
+
+NUMBER_KEYS = "0123456789.,+-*/%()^ "
+
+
+class Next(Enum):
+    """Where to go from a question."""
+
+    ON = "the next question"
+    QUIT = "the summary"
+
+
+class KeyQuiz:
+    """Runs a session by single keys."""
+
+    def __init__(self, examiner: Examiner) -> None:
+        self.examiner = examiner
+        self.session = examiner.session
+        self._keyboard: Keyboard | None = None
+        self._open = ExitStack()
+        self._status = ""
+
+    @property
+    def keyboard(self) -> Keyboard:
+        assert self._keyboard is not None
+        return self._keyboard
+
+    def run(self) -> bool:
+        """Ask until the questions end or the learner quits, then show the summary; False after Ctrl-C."""
+        with self._open:
+            went_well = self._ask_all()
+        self.examiner.show_summary()
+        return went_well
+
+    def _ask_all(self) -> bool:
+        try:
+            while (asked := self.examiner.next_question()) is not None:
+                try:
+                    if self._ask(asked) is Next.QUIT:
+                        break
+                except WithdrawnError:
+                    continue
+        except EOFError:
+            self._clear_status()
+        except KeyboardInterrupt:
+            self._clear_status()
+            return False
+        return True
+
+    def _open_keyboard(self) -> None:
+        """Only when the first question stands on the screen: it is read while the keyboard's library is imported."""
+        if self._keyboard is None:
+            from quizcli.view.keys import Keyboard
+
+            self._keyboard = self._open.enter_context(Keyboard())
+
+    # --- Before the answer ---------------------------------------------------------------------------
+
+    def _ask(self, asked: Asked) -> Next:
+        body = asked.question.body
+        hidden = isinstance(body, Choice)
+        self.examiner.present(asked, with_choices=not hidden)
+        self.examiner.print("")
+        self.examiner.prepare(asked)
+        self._open_keyboard()
+        typed, guessed = "", False
+        while True:
+            self._show_status(self._asking_status(asked, typed, hidden, guessed))
+            key = self.keyboard.read()
+            if key == "enter":
+                try:
+                    answer = read_answer(asked, typed)
+                except Unreadable as error:
+                    self._note(str(error))
+                    typed = ""
+                    continue
+                return self._answered(asked, answer, guessed)
+            if key == "backspace":
+                typed = typed[:-1]
+            elif key == " " and hidden:
+                hidden = False
+                self._clear_status()
+                self.examiner.print(screen.choices(asked))
+                self.examiner.print("")
+            elif key == " " and isinstance(body, Open):
+                said = self._type_answer()
+                if said is not None:
+                    return self._answered(asked, said, guessed)
+            elif not hidden and (grown := self._typed(asked, typed, key)) is not None:
+                typed = grown
+            elif key == "g":
+                guessed = self.session.mark_guess()
+            elif key == "h":
+                self._clear_status()
+                self.examiner.hint()
+            elif key == "s":
+                self._clear_status()
+                self.session.skip()
+                return Next.ON
+            elif key == "u":
+                if self.session.undo():
+                    self._note("Taken back.")
+                    return Next.ON
+                self._note("There is nothing to undo.")
+            elif key == "?":
+                self._note(self._keys_before(asked))
+            elif key == "q":
+                self._clear_status()
+                return Next.QUIT
+            elif key in ("d", "e"):
+                self._note("The demo and the explanation open after the answer.")
+
+    def _typed(self, asked: Asked, typed: str, key: str) -> str | None:
+        """What stands typed after a key that belongs to an answer of this kind; None for any other key."""
+        body = asked.question.body
+        if isinstance(body, Choice | Order):
+            count = len(asked.order)
+            place = LETTERS[:count].find(key.lower()) if key else -1
+            if place < 0 and key and key in "123456"[:count]:
+                place = int(key) - 1
+            if place < 0:
+                return None
+            letter = LETTERS[place]
+            if isinstance(body, Choice) and not body.several:
+                return letter
+            if letter in typed:
+                return typed.replace(letter, "")
+            return "".join(sorted(typed + letter)) if isinstance(body, Choice) else typed + letter
+        if isinstance(body, Number) and key and (key in NUMBER_KEYS or (key in "eE" and typed)) and len(typed) < 60:
+            return typed + key
+        if isinstance(body, Debug) and key and (key.isdigit() or (key in ", " and typed)):
+            return typed + key
+        return None
+
+    def _type_answer(self) -> Answer | None:
+        """A line from the line editor; None when nothing was typed."""
+        self._clear_status()
+        text = self.keyboard.line("> ").strip()
+        return Said(text) if text else None
+
+    # --- After it ------------------------------------------------------------------------------------
+
+    def _answered(self, asked: Asked, answer: Answer, guessed: bool) -> Next:
+        self._clear_status()
+        verdict = self.examiner.submit(asked, answer)
+        response = Response(answer, guessed and not isinstance(answer, DontKnow))
+        if isinstance(asked.question.body, Open) and not isinstance(answer, DontKnow):
+            verdict = self._tick(asked)
+        elif not isinstance(answer, DontKnow):
+            given = screen.describe_answer(asked, response)
+            self.examiner.print(Text(f"You: {given}", style="dim"))
+        self.examiner.show_verdict(asked, response, verdict)
+        self.examiner.print("")
+        return self._judged(asked, verdict)
+
+    def _tick(self, asked: Asked) -> Verdict:
+        """The key points, unticked; letters toggle them until Enter."""
+        question, heard = asked.question, self.session.heard
+        self.examiner.print("")
+        self.examiner.print(screen.said(heard))
+        self.examiner.print("")
+        self.examiner.print(Text("Tick what you said:", style="heading"))
+        self.examiner.print(screen.ticking(question, frozenset(), heard))
+        self.examiner.print("")
+        ticked: set[int] = set()
+        letters = LETTERS[: len(question.key_points)]
+        while True:
+            shown = "  ".join(f"{letter} [{'x' if place in ticked else ' '}]" for place, letter in enumerate(letters))
+            self._show_status(f"{shown}   Enter ends")
+            key = self.keyboard.read().lower()
+            if key == "enter":
+                break
+            if key and key in letters:
+                ticked ^= {letters.index(key)}
+        self._clear_status()
+        return self.session.tick(question.key_points[place].id for place in ticked)
+
+    def _judged(self, asked: Asked, verdict: Verdict) -> Next:
+        proposed = f"{verdict.proposed.value} {screen.RATINGS[verdict.proposed]}"
+        grades = "1-4 grade  " if verdict.right else ""
+        keys = f"Enter {proposed}   {grades}e everything  d demo  v void  q quit"
+        while True:
+            self._show_status(keys)
+            key = self.keyboard.read().lower()
+            if key in ("enter", " "):
+                return self._accept(None)
+            if key and key in "1234":
+                rating = Rating(int(key))
+                if self.session.may_rate(rating):
+                    return self._accept(rating)
+                self._note("A wrong answer cannot be graded up; v takes it back uncounted.")
+            elif key == "e":
+                self._clear_status()
+                self.examiner.show_everything(asked, verdict)
+                self.examiner.print("")
+            elif key == "d":
+                self._clear_status()
+                self.examiner.show_demo(asked, self._predict)
+                self.examiner.print("")
+            elif key == "v":
+                self._clear_status()
+                self.session.void()
+                self._note("Not counted; it comes again later.")
+                return Next.ON
+            elif key == "u":
+                self.session.undo()
+                self._note("Taken back.")
+                return Next.ON
+            elif key == "?":
+                self._note(
+                    "Enter or Space accepts the grade, 1 again, 2 hard, 3 good, 4 easy; e everything, d demo,"
+                    " v void (misread or mistyped: not counted), u take back, q quit"
+                )
+            elif key == "q":
+                self._accept(None)
+                return Next.QUIT
+
+    def _predict(self, console: Console, demo: Demo) -> str | None:
+        from quizcli.view.evidence import ask_prediction
+
+        return ask_prediction(console, demo, self.keyboard.read)
+
+    def _accept(self, rating: Rating | None) -> Next:
+        self._clear_status()
+        record = self.session.accept(rating)
+        self.examiner.print(Text(f"Graded {screen.RATINGS[record.rating]}.", style="dim"))
+        return Next.ON
+
+    # --- The line at the bottom ----------------------------------------------------------------------
+
+    def _asking_status(self, asked: Asked, typed: str, hidden: bool, guessed: bool) -> str:
+        """What can be done now, and what is typed so far."""
+        if hidden:
+            text = "Think of the answer first. Space shows the options"
+        elif isinstance(asked.question.body, Open):
+            text = "Say it aloud, then Space to type it in a line"
+        else:
+            text = f"{screen.advice(asked)} > {typed}"
+        marks = " (a guess)" if guessed else ""
+        keys = "Enter: I don't know" if not typed else "Enter submits"
+        return f"{text}{marks}   {keys}  ? keys"
+
+    def _keys_before(self, asked: Asked) -> str:
+        answer: dict[type, str] = {
+            Choice: "Space options, letters choose",
+            Number: "digits and + - * / ( ) % answer",
+            Order: "letters in order",
+            Debug: "digits name the line",
+            Open: "Space types an answer",
+        }
+        return f"{answer[type(asked.question.body)]}, Enter submits; g guess, h hint, s skip, u undo, q quit"
+
+    def _show_status(self, text: str) -> None:
+        """One line that is written over; cut to the width, so that it never wraps."""
+        file, width = self.examiner.console.file, self.examiner.console.width
+        text = inert(text)
+        if len(text) >= width:
+            text = text[: width - 2] + "…"
+        file.write("\r" + " " * len(self._status) + "\r" + text)
+        file.flush()
+        self._status = text
+
+    def _clear_status(self) -> None:
+        self.examiner.console.file.write("\r" + " " * len(self._status) + "\r")
+        self.examiner.console.file.flush()
+        self._status = ""
+
+    def _note(self, text: str) -> None:
+        """A line above the status."""
+        self._clear_status()
+        self.examiner.print(Text(inert(text), style="dim"))

@@ -1,0 +1,169 @@
+"""The quiz by lines, where there is no terminal: one line for the answer, one for the grade."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TextIO
+
+from rich.text import Text
+
+from quizcli.model import Answer, Asked, DontKnow, Rating, Response, Verdict
+from quizcli.reading import Unreadable, read_answer, read_grade
+from quizcli.view import question as screen
+from quizcli.view.examiner import Examiner, WithdrawnError
+from quizcli.view.terminal import inert
+
+HELP = """:h hint  :s skip  :u undo  :q quit, and after the answer :d demo  :e everything  :v void
+An empty answer means "I don't know"; a final ? marks a guess; :: begins a text with a colon.
+Grades: 1 again, 2 hard, 3 good, 4 easy; letters tick key points; empty accepts what is proposed."""
+
+
+class QuitError(Exception):
+    """The learner has had enough, or the input has ended."""
+
+
+class Again(Exception):  # noqa: N818 - control flow, not an error
+    """The question was taken out of the learner's hands: go on with the next one."""
+
+
+class LineQuiz:
+    """Runs a session by reading lines from a stream."""
+
+    def __init__(self, examiner: Examiner, lines: TextIO) -> None:
+        self.examiner = examiner
+        self.session = examiner.session
+        self._lines = lines
+
+    def run(self) -> None:
+        """Ask until the questions or the lines end, then show the summary."""
+        try:
+            while (asked := self.examiner.next_question()) is not None:
+                try:
+                    self._ask(asked)
+                except (Again, WithdrawnError):
+                    continue
+        except QuitError:
+            pass
+        self.examiner.show_summary()
+
+    def _ask(self, asked: Asked) -> None:
+        self.examiner.present(asked, with_choices=True)
+        self._say(f"{screen.advice(asked)}")
+        self.examiner.prepare(asked)
+        answer, guessed = self._read_answer(asked)
+        self.session.mark_guess(guessed)
+        verdict = self.examiner.submit(asked, answer)
+        response = Response(answer, guessed and not isinstance(answer, DontKnow))
+        if asked.question.kind == "open":
+            if isinstance(answer, DontKnow):
+                self.examiner.show_verdict(asked, response, verdict)
+                self._grade(asked, verdict, ticks=False)
+            else:
+                self._tick(asked, response)
+        else:
+            self.examiner.show_verdict(asked, response, verdict)
+            self._grade(asked, verdict, ticks=False)
+
+    def _read_answer(self, asked: Asked) -> tuple[Answer, bool]:
+        """An answer and whether it is a guess; what cannot be read takes its line and is asked again."""
+        while True:
+            line = self._line()
+            if line.startswith(":") and not line.startswith("::"):
+                self._command(line, asked, None)
+                continue
+            text = line[1:] if line.startswith("::") else line
+            text = text.strip()
+            guessed = text.endswith("?")
+            try:
+                return read_answer(asked, text[:-1] if guessed else text), guessed
+            except Unreadable as error:
+                self._say(str(error))
+
+    def _tick(self, asked: Asked, response: Response) -> None:
+        """Show what was heard; the next line ticks."""
+        heard = self.session.heard
+        self.examiner.print("")
+        self.examiner.print(screen.said(heard))
+        ticked = frozenset(n for n, point in enumerate(asked.question.key_points) if point.id in heard.earned)
+        self.examiner.print(screen.ticking(asked.question, ticked, heard))
+        self._say("Letters tick what you said (- for nothing), a digit grades; empty accepts the ticks shown.")
+        verdict = self.session.tick(heard.earned)
+        self._grade(asked, verdict, ticks=True, response=response)
+
+    def _grade(self, asked: Asked, verdict: Verdict, *, ticks: bool, response: Response | None = None) -> None:
+        count = len(asked.question.key_points)
+        if not ticks:
+            self._say(f"Grade 1 to 4, or empty for {verdict.proposed.value} ({screen.RATINGS[verdict.proposed]}).")
+        while True:
+            line = self._line()
+            if line.startswith(":"):
+                self._command(line, asked, verdict)
+                continue
+            try:
+                ticked, rating = read_grade(line, count, ticks=ticks)
+                if ticked is not None:
+                    verdict = self.session.tick(asked.question.key_points[place].id for place in ticked)
+                self._accept(asked, verdict, rating, response)
+            except Unreadable as error:
+                self._say(str(error))
+            else:
+                return
+
+    def _accept(self, asked: Asked, verdict: Verdict, rating: Rating | None, response: Response | None) -> None:
+        if rating is not None and not self.session.may_rate(rating):
+            raise Unreadable("a wrong answer cannot be graded up: 1 or empty accepts, :v takes it back uncounted")
+        if response is not None:
+            self.examiner.show_verdict(asked, response, verdict)
+        record = self.session.accept(rating)
+        self._say(f"Graded {record.rating.value} ({screen.RATINGS[record.rating]}).")
+
+    def _command(self, line: str, asked: Asked, verdict: Verdict | None) -> None:
+        """Act on a line that begins with a colon."""
+        before: dict[str, Callable[[], None]] = {"h": self.examiner.hint, "s": self._skip}
+        after: dict[str, Callable[[], None]] = {
+            "d": lambda: self.examiner.show_demo(asked),
+            "e": lambda: self.examiner.show_everything(asked, verdict),
+            "v": self._void,
+        }
+        always: dict[str, Callable[[], None]] = {"u": self._undo, "q": self._quit, "?": lambda: self._say(HELP)}
+        name = line[1:].strip().lower()
+        act = {**always, **(before if verdict is None else after)}.get(name)
+        if act is not None:
+            act()
+        elif name in before or name in after:
+            self._say(f":{name} works {'after' if name in after else 'before'} the answer.")
+        else:
+            self._say(f"'{line}' is no command; :? lists them.")
+
+    def _skip(self) -> None:
+        self.session.skip()
+        raise Again
+
+    def _void(self) -> None:
+        self.session.void()
+        self._say("Not counted; it comes again later.")
+        raise Again
+
+    def _undo(self) -> None:
+        if not self.session.undo():
+            self._say("There is nothing to undo.")
+            return
+        self._say("Taken back.")
+        raise Again
+
+    def _quit(self) -> None:
+        raise QuitError
+
+    def _line(self) -> str:
+        try:
+            line = self._lines.readline()
+        except UnicodeDecodeError:
+            self._say("That line is not UTF-8 and cannot be read.")
+            return self._line()
+        if not line:
+            raise QuitError
+        return line.rstrip("\r\n")
+
+    def _say(self, text: str) -> None:
+        self.examiner.print(Text(inert(text), style="dim"))
+        self.examiner.console.file.flush()
