@@ -27,6 +27,12 @@ def choose(library: Library, selection: Selection, count: int, chance: random.Ra
         chosen += [entry for entry in library.draw(topic, selection, size, chance) if entry.id not in named]
     rank = {topic: place for place, topic in enumerate(sizes)}
     chosen.sort(key=lambda entry: (rank[entry.topic], entry.priority))
+    if not named:
+        # A number may have to be computed before it is asked; the session opens with a question that needs no waiting.
+        opening = next((entry for entry in chosen if entry.kind != "number"), None)
+        if opening is not None:
+            chosen.remove(opening)
+            chosen.insert(0, opening)
     return [*named, *(entry.id for entry in apart(chosen))]
 
 
@@ -46,11 +52,11 @@ def share(sizes: dict[str, int], count: int, chance: random.Random) -> dict[str,
 
 
 def apart(entries: Sequence[Entry]) -> list[Entry]:
-    """The same entries, moved as little as possible so that neighbors have different demos where that can be."""
-    left = list(entries)
-    placed: list[Entry] = []
+    """The same entries, the first one first, moved so that neighbors have different demos where that can be."""
+    left = list(entries[1:])
+    placed = list(entries[:1])
     while left:
-        last = placed[-1].demo if placed else None
+        last = placed[-1].demo
         counts: dict[str, int] = {}
         for entry in left:
             counts[entry.demo] = counts.get(entry.demo, 0) + 1

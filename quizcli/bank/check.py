@@ -108,6 +108,7 @@ def check_links(reading: Reading, catalog: Catalog) -> None:
         if name not in held and not reading.broken:
             message = f"misconception '{name}' is held by no option: use it (`holds: {name}`) or delete it"
             reading.problems.append(Problem(reading.misconception_path, line, message))
+    _check_references(reading)
     _check_cycle(reading)
 
 
@@ -137,6 +138,17 @@ def read_retired(folder: Path) -> dict[str, int]:
         raise QuizError(f"{shown_path(path, folder)}: cannot be read: {error}") from error
     named = [(line.split("#")[0].strip(), number) for number, line in enumerate(lines, 1)]
     return {name: number for name, number in named if name}
+
+
+def _check_references(reading: Reading) -> None:
+    for parsed in reading.topics.values():
+        cited = {
+            cite.ref for question in parsed.topic.questions for point in question.key_points for cite in point.cites
+        }
+        for key, line in parsed.reference_lines.items():
+            if key not in cited:
+                message = f"reference '{key}' is named by no key point: cite it or delete it"
+                reading.problems.append(Problem(parsed.report.path, line, message))
 
 
 def _check_cycle(reading: Reading) -> None:

@@ -37,11 +37,12 @@ LONGEST_SHORT = 160
 
 @dataclass(frozen=True, slots=True)
 class ParsedTopic:
-    """A topic, the line of each of its questions, its questions' nodes, and what it names elsewhere."""
+    """A topic, its questions' nodes, the lines of its references, and what it names elsewhere."""
 
     topic: Topic
     report: Report
     nodes: tuple[Node, ...]
+    reference_lines: dict[str, int]
 
     def line(self, question: Question) -> int:
         return self.nodes[self.topic.questions.index(question)].line
@@ -69,17 +70,11 @@ def parse_topic(path: Path, shown: str) -> ParsedTopic:
         [(question.id.split("/")[-1], node.line) for question, node in zip(questions, nodes, strict=True)],
         lambda text, line: f"question id '{text}' stands twice (first on line {line})",
     )
-    cited = {cite.ref for question in questions for point in question.key_points for cite in point.cites}
-    for key in references:
-        if key not in cited:
-            line = root.fields["references"].key_lines.get(key, 0)
-            report.problem(line, f"reference '{key}' is named by no key point: cite it or delete it")
-    if report.problems:
-        raise BankError(report.problems)
     topic = Topic(name, area, fields.text("title"), needs, references, questions)
     if report.problems:
         raise BankError(report.problems)
-    return ParsedTopic(topic, report, tuple(nodes))
+    lines = root.fields["references"].key_lines if references else {}
+    return ParsedTopic(topic, report, tuple(nodes), lines)
 
 
 def parse_question(node: Node, topic: str) -> Question:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from quizcli.bank.library import Entry, Library
+    from quizcli.model import Asked, Question
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
@@ -161,14 +162,13 @@ def _explain_topic(library: Library, topic: str, as_json: bool) -> None:
         question = library.question(entry.id)
         console.print()
         console.print(Text(entry.id, style="key").append(f"  {entry.kind}, {entry.level}", style="dim"))
-        console.print(inline(_first_lines(question.prompt)))
-        console.print(Padding(inline(question.short, style="dim"), (0, 0, 0, 2)))
+        asked = _example(question)
+        console.print(inline(_first_lines(asked.fill(question.prompt))))
+        console.print(Padding(inline(_filled(asked, question.short, None), style="dim"), (0, 0, 0, 2)))
     console.print(Text("\ndlquiz explain ID shows a full answer", style="dim"))
 
 
 def _explain_question(library: Library, name: str, as_json: bool) -> None:
-    from quizcli.model import Asked, Choice, Order
-
     question = library.question(name)
     if as_json:
         from quizcli.lab.wire import dumps
@@ -183,9 +183,7 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
     from quizcli.view.terminal import make_console
 
     console = make_console()
-    body = question.body
-    count = len(body.options) if isinstance(body, Choice) else len(body.steps) if isinstance(body, Order) else 0
-    asked = Asked(question, tuple(range(count)))
+    asked, answer = _example(question), _example_answer(question)
     path, line = library.where(question.id)
     console.print(
         Text(question.id, style="heading").append(
@@ -195,14 +193,48 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
     console.print()
     console.print(screen.prompt(asked))
     console.print()
-    console.print(inline(question.short, style="bold"))
+    console.print(inline(_filled(asked, question.short, answer), style="bold"))
     console.print()
     references = library.topic(question.topic).references
-    console.print(screen.everything(asked, None, references, lambda belief: library.misconception(belief)[0]))
+    console.print(screen.everything(asked, answer, references, lambda belief: library.misconception(belief)[0]))
     console.print()
-    console.print(
-        Text(f"dlquiz demo {question.demo.replace('_', '-')}", style="code").append(f"   {path}:{line}", style="dim")
-    )
+    demo = f"dlquiz demo {question.demo.replace('_', '-')}"
+    console.print(Text(demo, style="code").append(f"   {path}:{line}", style="dim"))
+
+
+def _example(question: Question) -> Asked:
+    """The question as it stands in the bank, with the first of its drawn values."""
+    from quizcli.model import Asked, Choice, Computed, Number, Order
+
+    body = question.body
+    count = len(body.options) if isinstance(body, Choice) else len(body.steps) if isinstance(body, Order) else 0
+    drawn = body.source.draws[0] if isinstance(body, Number) and isinstance(body.source, Computed) else {}
+    return Asked(question, tuple(range(count)), drawn)
+
+
+def _example_answer(question: Question) -> float | None:
+    """The right value under the first of the drawn values; None where there is none, or its demo cannot run."""
+    from quizcli.errors import QuizError
+    from quizcli.model import Computed, Number
+
+    body = question.body
+    if not isinstance(body, Number) or not isinstance(body.source, Computed):
+        return None
+    from quizcli.lab.catalog import Catalog
+    from quizcli.lab.runner import measures_of, one_thread_environment
+    from quizcli.places import demo_folder
+
+    one_thread_environment()
+    try:
+        demo = Catalog(demo_folder()).find(body.source.demo)
+        return measures_of(demo, body.source.draws[0], {body.source.measure})[body.source.measure]
+    except QuizError:
+        return None
+
+
+def _filled(asked: Asked, text: str, answer: float | None) -> str:
+    """A text with its drawn values; `…` stands for a value that is not known."""
+    return asked.fill(text, answer).replace("{answer}", "…")
 
 
 def _list(console: Console, library: Library, entries: list[Entry]) -> None:

@@ -67,11 +67,9 @@ def list_demos(catalog: object, as_json: bool) -> None:
     assert isinstance(catalog, Catalog)
     demos = [catalog.find(name) for name in catalog.names]
     if as_json:
-        import json
+        from quizcli.lab.wire import dumps
 
-        typer.echo(
-            json.dumps([{"name": demo.name, "title": demo.title, "claims": list(demo.claims)} for demo in demos])
-        )
+        typer.echo(dumps([{"name": demo.name, "title": demo.title, "claims": list(demo.claims)} for demo in demos]))
         return
     from rich.table import Table
     from rich.text import Text

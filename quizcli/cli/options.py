@@ -20,7 +20,13 @@ class _Parser(argparse.ArgumentParser):
 
 def read_settings(demo: Demo, options: Sequence[str], command: str) -> dict[str, Value] | None:
     """The settings that options such as `--hidden 8` give; None where they asked for help, which is then printed."""
-    parser = _Parser(prog=command, description=demo.title, allow_abbrev=False, add_help=False)
+    parser = _Parser(
+        prog=command,
+        usage=f"{command} [--PARAMETER VALUE ...]",
+        description=demo.title,
+        allow_abbrev=False,
+        add_help=False,
+    )
     parser.add_argument("-h", "--help", action="store_true", dest=" help", help="show these options and leave")
     for parameter in demo.parameters.values():
         texts = [parameter.meaning, parameter.allowed, f"default {parameter.default}"]

@@ -30,7 +30,7 @@ def draw(plot: Plot, paper: Paper) -> str:
     from uniplot import plot_to_string
 
     log = [name for name, on in (("x", plot.log_x), ("y", plot.log_y)) if on]
-    title = f"{plot.y_label} over {plot.x_label}" if plot.y_label and plot.x_label else plot.name
+    title = plot.y_label or plot.name
     width = max(10, min(paper.width, 100) - 20)
     labels = list(series)
     text = plot_to_string(
@@ -46,7 +46,11 @@ def draw(plot: Plot, paper: Paper) -> str:
         color=paper.color,
         character_set="braille" if paper.unicode and paper.color else "block" if paper.unicode else "ascii",
     )
-    return text if isinstance(text, str) else "\n".join(text)
+    lines = text.splitlines() if isinstance(text, str) else list(text)
+    if plot.x_label:
+        axis = next((place for place, line in enumerate(lines) if line.startswith("└")), len(lines) - 2) + 2
+        lines.insert(axis, _cut(plot.x_label, width).center(width + 2).rstrip())
+    return "\n".join(lines)
 
 
 def _finite_points(plot: Plot, xs: Sequence[Any], ys: Sequence[float]) -> tuple[list[float], list[float]]:

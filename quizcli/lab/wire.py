@@ -33,8 +33,8 @@ def from_data(data: dict[str, Any]) -> Evidence:
 
 
 def dumps(data: Any) -> str:
-    """One line of strict JSON."""
-    return json.dumps(data, ensure_ascii=False, allow_nan=False)
+    """One line of strict JSON, in ASCII: it survives every encoding on its way."""
+    return json.dumps(data, allow_nan=False)
 
 
 def _finite(value: Any) -> Any:

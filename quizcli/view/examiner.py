@@ -67,6 +67,8 @@ class Examiner:
         body = asked.question.body
         if not isinstance(body, Number) or not isinstance(body.source, Computed) or not body.mistakes:
             return asked
+        if self.console.is_terminal:
+            self.console.print(Text("Preparing the next question …", style="dim"), end="\r")
         for _ in body.source.draws:
             if can_be_asked(asked, self._measured(asked)):
                 return asked
@@ -74,12 +76,16 @@ class Examiner:
         raise QuizError(f"question {asked.question.id}: every draw makes a mistake right")
 
     def present(self, asked: Asked, *, with_choices: bool) -> None:
-        """Show the question, and have its values (or those of the next one) computed while it is read."""
+        """Show the question. Raises WithdrawnError where what belongs to it cannot be shown."""
         total = self.session.done + self.session.left + 1
         self.print(Rule(style="dim"))
         self.print(screen.heading(asked.question, self.session.done + 1, total))
         self.print("")
-        self._show_exhibit(asked)
+        try:
+            self._show_exhibit(asked)
+        except QuizError as error:
+            self.withdraw(error)
+            raise WithdrawnError from error
         self.print(screen.prompt(asked))
         if with_choices and asked.order:
             self.print("")

@@ -58,7 +58,13 @@ def make_console(stream: TextIO | None = None) -> Console:
 
     from quizcli.view.theme import THEME
 
-    console = Console(file=stream, theme=THEME, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    class PipeAwareConsole(Console):
+        """Rich leaves with exit code 1 when the reader of a pipe is gone; here that is nobody's fault."""
+
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError
+
+    console = PipeAwareConsole(file=stream, theme=THEME, markup=False, highlight=False, emoji=False, soft_wrap=False)
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 80
     if console.width > WIDEST:

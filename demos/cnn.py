@@ -1,0 +1,219 @@
+"""A convolutional layer is a dense layer that is local and uses one kernel everywhere: move the input, the map moves.
+
+    y[f, i, j] = b[f] + Σ_c Σ_u Σ_v w[f, c, u, v] · x[c, i·s + u − p, j·s + v − p]     s: stride, p: padding
+
+The sum runs over all channels, and the kernel is not flipped: what libraries call convolution is cross-correlation.
+One kernel at every place makes the layer translation equivariant, by whole strides and away from the border; `local`
+layers look at the same patches with separate weights at each place and lose that. In the end both, and a dense net,
+learn to tell upright from lying bars in the left half of a picture and are asked about the right half.
+
+Source: Goodfellow, Bengio & Courville (2016), Deep Learning, sections 9.1 to 9.5.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+from torch.nn.functional import conv2d, softplus, unfold
+
+from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Range, Text, main
+
+claims = {
+    "matches-torch": {
+        "says": "summed over channels, with the kernel unflipped, it is torch's conv2d: cross-correlation",
+        "false_when": {"mistake": "flip"},
+    },
+    "gradient-is-a-sum": {
+        "says": "a shared weight's gradient sums incoming gradient times input over all places",
+        "false_when": {"mistake": "mean-gradient"},
+    },
+    "few-weights": {
+        "says": "as a matrix from one channel to one map, under 1% as many distinct weights as entries",
+        "false_when": {"layer": "local"},
+    },
+    "shift-moves-map": {
+        "says": "shift the input by the stride and the map shifts by one, away from the border",
+        "false_when": {"layer": "local"},
+    },
+    "border-breaks": {
+        "says": "next to zero padding, the map of the shifted input differs from the shifted map",
+        "false_when": {"border": "circular"},
+    },
+    "part-stride-breaks": {
+        "says": "after a shift by one pixel, less than the stride, no shift of the old map gives the new one",
+        "false_when": {"stride": 1},
+    },
+    "rotation-breaks": {"says": "turning the input does not just turn the map", "false_when": {"form": "symmetric"}},
+    "pool-forgets-place": {
+        "says": "a pattern moved by a whole stride, clear of the border, leaves the map's maximum unchanged",
+        "false_when": {"layer": "local"},
+    },
+    "unseen-places": {
+        "says": "trained on bars in the left half, shared weights name over 90% of bars in the right half",
+        "false_when": {"layer": "local"},
+    },
+    "dense-gap": {
+        "says": "a dense net trained on the left half names bars there far better than in the right half",
+        "false_when": {"train_on": "both-halves"},
+    },
+}
+measures = {
+    "parameters": "weights and biases of the convolutional layer",
+    "one-slice": "the same, forgetting that a filter has a slice of weights for every input channel",
+    "every-place": "the same, counted anew for each place of the map",
+    "unseen-accuracy": "share of bars in the right half named rightly by the chosen layer",
+}
+predict = {
+    "ask": "Trained on bars in the left half, how many bars in the right half will a small CNN name rightly?",
+    "measure": "unseen-accuracy",
+    "choices": {"about half, as by guessing": [0.0, 0.65], "most": [0.65, 0.9], "nearly all": [0.9, 1.0]},
+}
+
+
+def slide(x: np.ndarray, w: np.ndarray, stride: int) -> np.ndarray:
+    """Maps (B, F, M, M) of padded inputs x (B, C, N, N) under w (M, M, F, C, K, K): the kernels at each place."""
+    m, k = w.shape[0], w.shape[-1]
+    y = np.empty((len(x), w.shape[2], m, m))
+    for i, j in np.ndindex(m, m):
+        patch = x[:, :, i * stride : i * stride + k, j * stride : j * stride + k]  # (B, C, K, K)
+        y[:, :, i, j] = np.tensordot(patch, w[i, j], axes=([1, 2, 3], [1, 2, 3]))  # (B, F)
+    return y
+
+
+def bars(halves: str, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Noisy pictures (B, 1, 8, 12), each with a bar of three pixels in one half; the label is 1 if it is upright."""
+    x = rng.normal(0.0, 0.2, (count, 1, 8, 12))
+    upright, right = rng.integers(0, 2, (2, count))
+    if halves != "both-halves":
+        right[:] = halves == "right-half"
+    top, left = rng.integers(0, 6, count), rng.integers(0, 4, count) + 6 * right
+    for n in range(count):
+        height, width = (3, 1) if upright[n] else (1, 3)
+        x[n, 0, top[n] : top[n] + height, left[n] : left[n] + width] += 1.0
+    return torch.tensor(x, dtype=torch.float32), torch.tensor(upright, dtype=torch.float32)
+
+
+def view(pictures: torch.Tensor, kind: str) -> torch.Tensor:
+    """What a layer multiplies with its weights: all pixels (B, 96), or the patches at 60 places (60, B, 9)."""
+    return pictures.flatten(1) if kind == "dense" else unfold(pictures, 3).permute(2, 0, 1).contiguous()
+
+
+def logits(x: torch.Tensor, w: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """One logit a picture: features by w, ReLU, their maximum over the places if there are places, a readout v."""
+    features = (x @ w).relu()  # (60, B, 9) @ (9, 8) shared, or @ (60, 9, 8) separate; (B, 96) @ (96, 32) dense
+    return (features.amax(0) if x.dim() == 3 else features) @ v  # (B,)
+
+
+def run(
+    *,
+    size: Annotated[int, Range(12, 28), "height and width of the input"] = 16,
+    inputs: Annotated[int, Range(1, 16), "input channels C"] = 2,
+    filters: Annotated[int, Range(1, 32), "output channels F"] = 4,
+    kernel: Annotated[int, Range(1, 7), "height and width of the kernel"] = 3,
+    stride: Annotated[int, Range(1, 3), "pixels from one place to the next"] = 2,
+    padding: Annotated[int, Range(0, 3), "rows and columns added on each side"] = 1,
+    border: Literal["zeros", "circular"] = "zeros",
+    form: Literal["random", "symmetric"] = "random",
+    layer: Literal["convolutional", "local"] = "convolutional",
+    train_on: Literal["left-half", "both-halves"] = "left-half",
+    mistake: Literal["none", "flip", "mean-gradient"] = "none",
+    seed: int = 0,
+) -> Iterator[Evidence]:
+    m = (size + 2 * padding - kernel) // stride + 1
+    yield Measure("parameters", filters * (inputs * kernel**2 + 1))
+    yield Measure("one-slice", filters * (kernel**2 + 1))
+    yield Measure("every-place", m**2 * filters * (inputs * kernel**2 + 1))
+
+    def pad(images: np.ndarray) -> np.ndarray:
+        widths = [(0, 0), (0, 0), (padding, padding), (padding, padding)]
+        return np.pad(images, widths, mode="wrap" if border == "circular" else "constant")
+
+    # 1. Forward and backward by hand, against torch. A bias adds a constant to each map and is left out from here on.
+    rng = np.random.default_rng(seed)
+    w = rng.normal(size=(filters, inputs, kernel, kernel))
+    if form == "symmetric":
+        w = np.mean([np.rot90(w, quarter, axes=(2, 3)) for quarter in range(4)], axis=0)
+    places = np.broadcast_to(w, (m, m, *w.shape))  # the same kernels everywhere: this is the whole of weight sharing
+    if layer == "local":
+        places = rng.normal(size=places.shape)
+    x = rng.normal(size=(1, inputs, size, size))
+    padded = pad(x)  # (1, C, N + 2p, N + 2p)
+    y = slide(padded, places[..., ::-1, ::-1] if mistake == "flip" else places, stride)  # (1, F, M, M)
+    kernels = torch.tensor(w, requires_grad=True)
+    expected = conv2d(torch.tensor(padded), kernels, stride=stride)
+    yield Claim("matches-torch", measured=np.abs(y - expected.detach().numpy()).max(), at_most=1e-9)
+
+    incoming = rng.normal(size=(filters, m, m))  # ∂loss/∂y, as a next layer would send it
+    expected.backward(torch.tensor(incoming)[None])
+    gradient = np.zeros_like(w)
+    for i, j in np.ndindex(m, m):
+        patch = padded[0, :, i * stride : i * stride + kernel, j * stride : j * stride + kernel]  # (C, K, K)
+        gradient += np.multiply.outer(incoming[:, i, j], patch)  # (F, C, K, K)
+    if mistake == "mean-gradient":
+        gradient /= m * m
+    yield Claim("gradient-is-a-sum", measured=np.abs(gradient - kernels.grad.numpy()).max(), at_most=1e-9)
+
+    # 2. The matrix that the layer is, from channel 0 to map 0: what it makes of each single pixel.
+    pixels = np.eye(size * size).reshape(-1, 1, size, size)
+    matrix = slide(pad(pixels), places[:, :, :1, :1], stride).reshape(size * size, m * m)
+    yield Claim("few-weights", measured=len(np.unique(matrix[matrix != 0])) / matrix.size, at_most=0.01)
+
+    # 3. Move the input. Places whose patch meets padding, or pixels that came in at the edge, are not `inside`.
+    moved = slide(pad(np.roll(x, stride, (2, 3))), places, stride)
+    scale = np.abs(y).mean()
+    difference = np.abs(moved - np.roll(y, 1, (2, 3)))[0].max(0) / scale  # (M, M)
+    first = np.arange(m) * stride - padding  # the first row (or column) of the input under each place
+    clear = (first >= stride) & (first <= size - kernel)
+    inside = np.outer(clear, clear)  # (M, M)
+    yield Text(f"Input moved by {stride}, the stride. The last picture: how far its map is from the moved map.")
+    yield Image("shifted-by-the-stride", {"map": y[0, 0], "input moved": moved[0, 0], "difference": difference})
+    yield Claim("shift-moves-map", measured=difference[inside].max(), at_most=1e-9)
+    yield Claim("border-breaks", measured=difference[~inside].mean(), at_least=0.01)
+
+    moved = slide(pad(np.roll(x, 1, (2, 3))), places, stride)
+    misfits = [np.abs(moved - np.roll(y, shift, (2, 3)))[0][:, inside].mean() / scale for shift in np.ndindex(m, m)]
+    yield Claim("part-stride-breaks", measured=min(misfits), at_least=0.1)
+
+    upright, turned = (conv2d(torch.tensor(z.copy()), kernels).detach().numpy() for z in (x, np.rot90(x, 1, (2, 3))))
+    gap = np.abs(turned - np.rot90(upright, 1, (2, 3))).mean() / np.abs(turned).mean()
+    yield Claim("rotation-breaks", measured=gap, at_least=0.1)
+
+    blank = np.zeros((1, inputs, size, size))
+    blank[:, :, size // 2 - 1 : size // 2 + 2, size // 2 - 1 : size // 2 + 2] = rng.normal(size=(inputs, 3, 3))
+    before, after = (slide(pad(z), places, stride) for z in (blank, np.roll(blank, stride, (2, 3))))
+    change = np.abs(before.max((2, 3)) - after.max((2, 3))).max()
+    yield Claim("pool-forgets-place", measured=change / np.abs(before).max(), at_most=1e-9)
+
+    # 4. Does sharing pay? Three nets with one hidden layer learn the same pictures.
+    pictures, upright = bars(train_on, 400, rng)
+    tests = {half: bars(f"{half}-half", 400, rng) for half in ("left", "right")}
+    yield Image("bars", {"a training picture": pictures[0, 0], "right half": tests["right"][0][0, 0]})
+    generator = torch.Generator().manual_seed(seed)
+    nets = {"convolutional": (9, 8), "local": (60, 9, 8), "dense": (96, 32)}
+    accuracy: dict[tuple[str, str], float] = {}
+    for done, (kind, shape) in enumerate(nets.items(), start=1):
+        weights = [torch.randn(shape, generator=generator) * 0.2, torch.randn(shape[-1], generator=generator) * 0.5]
+        seen = view(pictures, kind)
+        for _ in range(400 if kind == "dense" else 150):
+            weights = [weight.detach().requires_grad_() for weight in weights]
+            z = logits(seen, *weights)
+            loss = (softplus(z) - upright * z).mean()  # cross-entropy of a sigmoid, from logits
+            slopes = torch.autograd.grad(loss, weights)
+            weights = [weight - 0.5 * slope for weight, slope in zip(weights, slopes, strict=True)]
+        for half, (z, label) in tests.items():
+            accuracy[kind, half] = float(((logits(view(z, kind), *weights) > 0) == (label > 0)).float().mean())
+        yield Progress(done, len(nets))
+    yield Plot(
+        "accuracy",
+        {f"{half} half": (list(nets), [accuracy[kind, half] for kind in nets]) for half in tests},
+        y_label="share named rightly",
+        style="bars",
+    )
+    yield Measure("unseen-accuracy", accuracy[layer, "right"])
+    yield Claim("unseen-places", measured=accuracy[layer, "right"], at_least=0.9)
+    yield Claim("dense-gap", measured=accuracy["dense", "left"] - accuracy["dense", "right"], at_least=0.15)
+
+
+if __name__ == "__main__":
+    main(run)

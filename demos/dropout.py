@@ -1,0 +1,233 @@
+"""Dropout multiplies activations by a random mask that keeps their mean, and trades a worse fit for a smaller gap.
+
+    training:    h_j = a_j m_j / (1 - p),   m_j = 0 with probability p (the drop rate), else 1
+    evaluation:  h_j = a_j
+
+The mean over masks is a_j, the variance a_j² p/(1 - p). Averaged over all masks, a linear layer gives what one pass
+without masks gives; with a ReLU behind it the two are close, not equal. In linear regression the noise adds
+Σ_j w_j² p/(1 - p) Σ_i x_ij² to the squared error, a ridge penalty scaled by the inputs. At the end a small network
+with noisy targets is trained with and without dropout, on few points and on plenty.
+
+Sources: Srivastava et al. (2014), Dropout, sections 4 and 9.1; Goodfellow, Bengio & Courville (2016), section 7.12.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+
+from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Range, Table, Text, main
+
+claims = {
+    "expectation-kept": {"says": "averaged over masks a unit is as it was", "false_when": {"mistake": "no-rescale"}},
+    "variance": {"says": "a unit of activation 1 gets variance p/(1 - p)", "false_when": {"mistake": "no-rescale"}},
+    "masks-differ-by-example": {
+        "says": "each example has a mask of its own: two of them disagree on a share 2p(1 - p) of the units",
+        "false_when": {"mistake": "one-mask"},
+    },
+    "torch-scales-survivors": {
+        "says": "in training mode PyTorch's dropout divides the survivors by 1 - p, where p is the drop rate",
+        "false_when": {"mistake": "no-rescale"},
+    },
+    "eval-is-identity": {
+        "says": "in evaluation mode PyTorch's dropout returns its input: nothing dropped, nothing scaled",
+        "false_when": {"mistake": "left-on"},
+    },
+    "same-mask-backward": {
+        "says": "the backward pass uses the mask of the forward pass: so the gradient by hand equals autograd's",
+        "false_when": {"mistake": "fresh-mask"},
+    },
+    "linear-average-is-exact": {
+        "says": "the average of a linear layer over all masks of its inputs equals one pass without masks",
+        "false_when": {"mistake": "no-rescale"},
+    },
+    "nonlinear-average-is-close": {
+        "says": "with a ReLU behind, one pass without masks misses the mask average, by less than a masked pass",
+        "false_when": {"after": "linear"},
+    },
+    "scaled-ridge": {
+        "says": "in linear regression, input dropout adds Σ w_j² p/(1 - p) Σ x_ij² to the expected squared error",
+        "false_when": {"mistake": "plain-ridge"},
+    },
+    "noise-raises-training-loss": {
+        "says": "one trained network has a higher error on its training points with masks on than off",
+        "false_when": {"drop": 0.0},
+    },
+    "left-on-costs": {"says": "masks left on raise a trained network's test error", "false_when": {"drop": 0.0}},
+    "train-error-rises": {
+        "says": "on few noisy points dropout leaves a higher training error, measured with masks off",
+        "false_when": {"drop": 0.0},
+    },
+    "gap-narrows": {
+        "says": "on few noisy points dropout narrows the gap between test and training error",
+        "false_when": {"drop": 0.0},
+    },
+    "test-error-falls": {"says": "on few noisy points dropout lowers the test error", "false_when": {"points": 600}},
+    "hurts-with-plenty": {
+        "says": "a small network with plenty of points ends with a higher test error under dropout",
+        "false_when": {"plenty": 40},
+    },
+}
+measures = {
+    "noise-sd": "standard deviation that dropout adds to a sum of `units` contributions of 1",
+    "noise-variance": "its square: the root was not taken",
+    "noise-sd-unscaled": "the same if survivors were not scaled",
+    "zero-share": "share of zeros after a ReLU layer, whose inputs are negative half the time, and dropout",
+    "gap-ratio": "test minus training error on few points, with dropout over without",
+    "few-ratio": "test error on few points, with dropout over without",
+    "plenty-ratio": "test error on plenty of points, with dropout over without",
+}
+predict = {
+    "ask": "A network of 161 parameters, 600 noisy training points. What does dropout of 0.5 do to its test error?",
+    "measure": "plenty-ratio",
+    "choices": {"lowers it": [0.0, 0.95], "leaves it as it was": [0.95, 1.05], "raises it": [1.05, 100.0]},
+}
+INPUTS, HIDDEN, REPEATS, NOISE = 8, 16, 7, 0.2
+
+
+def dropout_mask(shape: tuple[int, ...], p: float, rng: np.random.Generator, mistake: str = "none") -> np.ndarray:
+    """A factor for each activation, 0 or 1/(1 - p); the last two axes are examples and units."""
+    drawn = (*shape[:-2], 1, shape[-1]) if mistake == "one-mask" else shape
+    kept = np.broadcast_to(rng.random(drawn) >= p, shape)
+    return kept * 1.0 if mistake == "no-rescale" else kept / (1 - p)
+
+
+def init(rng: np.random.Generator, copies: int) -> list[np.ndarray]:
+    """Weights and biases of `copies` independent networks with one hidden ReLU layer."""
+    w = rng.normal(0, np.sqrt(2 / INPUTS), (copies, INPUTS, HIDDEN))
+    v = rng.normal(0, np.sqrt(1 / HIDDEN), (copies, HIDDEN, 1))
+    return [w, np.zeros((copies, 1, HIDDEN)), v, np.zeros((copies, 1, 1))]
+
+
+def error(net: list[np.ndarray], x: np.ndarray, y: np.ndarray, mask: np.ndarray | float = 1.0) -> np.ndarray:
+    """Mean squared error of each network (copies,), with masks or, as in evaluation, without."""
+    w, b, v, c = net
+    return ((np.maximum(x @ w + b, 0) * mask @ v + c - y) ** 2).mean((1, 2))
+
+
+def gradients(net: list, x: np.ndarray, y: np.ndarray, mask: np.ndarray, back: np.ndarray) -> list[np.ndarray]:
+    """Gradients of the mean squared error; `back`, the mask of the backward pass, has to be `mask` itself."""
+    w, b, v, c = net
+    z = x @ w + b  # (copies, N, HIDDEN)
+    h = np.maximum(z, 0) * mask
+    d_out = 2 * (h @ v + c - y) / x.shape[1]  # (copies, N, 1)
+    d_z = d_out @ v.swapaxes(1, 2) * back * (z > 0)
+    d_w, d_v = x.swapaxes(1, 2) @ d_z, h.swapaxes(1, 2) @ d_out
+    return [d_w, d_z.sum(1, keepdims=True), d_v, d_out.sum(1, keepdims=True)]
+
+
+def sample(rng: np.random.Generator, teacher: np.ndarray, points: int) -> tuple[np.ndarray, np.ndarray]:
+    """Inputs (copies, points, INPUTS) and noisy targets (copies, points, 1)."""
+    x = rng.normal(0, 1, (len(teacher), points, INPUTS))
+    return x, np.tanh(x @ teacher) + rng.normal(0, NOISE, (len(teacher), points, 1))
+
+
+def train(start: list[np.ndarray], x: np.ndarray, y: np.ndarray, p: float, seed: int) -> list[np.ndarray]:
+    """400 steps of gradient descent with momentum, on up to 40 points at a time."""
+    rng = np.random.default_rng(seed)
+    net, speed = [part.copy() for part in start], [np.zeros_like(part) for part in start]
+    for _ in range(400):
+        rows = rng.choice(x.shape[1], min(40, x.shape[1]), replace=False)
+        mask = dropout_mask((len(x), len(rows), HIDDEN), p, rng)
+        for part, pace, gradient in zip(net, speed, gradients(net, x[:, rows], y[:, rows], mask, mask), strict=True):
+            pace *= 0.9
+            pace -= 0.03 * np.clip(gradient, -1, 1)  # at a drop rate of 0.9 a rare survivor kicks hard
+            part += pace
+    return net
+
+
+def run(
+    *,
+    drop: Annotated[float, Range(0.0, 0.9), "drop rate p"] = 0.5,
+    units: Annotated[int, Range(1, 10_000), "units that feed the sum in the noise measures"] = 100,
+    points: Annotated[int, Range(20, 2000), "few training points"] = 40,
+    plenty: Annotated[int, Range(20, 2000), "plenty of training points"] = 600,
+    after: Annotated[Literal["relu", "linear"], "what stands behind the masked layer"] = "relu",
+    mistake: Literal["none", "no-rescale", "one-mask", "left-on", "fresh-mask", "plain-ridge"] = "none",
+    seed: int = 0,
+) -> Iterator[Evidence]:
+    variance = drop / (1 - drop)
+    yield Measure("noise-sd", np.sqrt(units * variance))
+    yield Measure("noise-variance", units * variance)
+    yield Measure("noise-sd-unscaled", np.sqrt(units * drop * (1 - drop)))
+    rng = np.random.default_rng(seed)
+    active = np.maximum(rng.normal(size=(200, 1000)), 0)  # (examples, units)
+    yield Measure("zero-share", np.mean(active * dropout_mask(active.shape, drop, rng) == 0))
+
+    # A unit of activation 1 turns into its mask, so the mask's mean and variance are the unit's.
+    mask = dropout_mask((2000, 200), drop, rng, mistake)  # (examples, units)
+    yield Image("masks", {"12 examples (rows) by 40 units (columns)": mask[:12, :40]})
+    yield Claim("expectation-kept", measured=mask.mean(), near=(1.0, 0.02))
+    yield Claim("variance", measured=mask.var(), near=(variance, 0.03 * (1 + variance)))
+    differ = np.mean((mask[0::2] > 0) != (mask[1::2] > 0))
+    yield Claim("masks-differ-by-example", measured=differ, near=(2 * drop * (1 - drop), 0.02))
+    torch.manual_seed(seed)
+    layer, ones = torch.nn.Dropout(drop), torch.ones(1000, dtype=torch.float64)
+    yield Claim("torch-scales-survivors", measured=abs(float(layer(ones).max()) - mask.max()), at_most=1e-9)
+    layer.train(mistake == "left-on")
+    yield Claim("eval-is-identity", measured=float((layer(ones) - ones).abs().max()), at_most=1e-12)
+
+    net, teacher = init(rng, REPEATS), rng.normal(0, 2 / np.sqrt(INPUTS), (REPEATS, INPUTS, 1))
+    x, y = sample(rng, teacher, points)
+    shape = (REPEATS, points, HIDDEN)
+    mask = dropout_mask(shape, drop, rng)
+    by_hand = gradients(net, x, y, mask, dropout_mask(shape, drop, rng) if mistake == "fresh-mask" else mask)
+    w, b, v, c = leaves = [torch.tensor(part, requires_grad=True) for part in net]
+    out = torch.relu(torch.tensor(x) @ w + b) * torch.tensor(mask) @ v + c  # (copies, points, 1)
+    reference = torch.autograd.grad(((out - torch.tensor(y)) ** 2).mean((1, 2)).sum(), leaves)
+    wrong = max(np.abs(mine - theirs.numpy()).max() for mine, theirs in zip(by_hand, reference, strict=True))
+    yield Claim("same-mask-backward", measured=wrong, at_most=1e-9)
+
+    # All 2^10 masks of ten activations, each with its probability: averages without sampling error.
+    kept = (np.arange(2**10)[:, None] >> np.arange(10)) & 1  # (masks, units)
+    chance = np.where(kept == 1, 1 - drop, drop).prod(1)  # (masks,)
+    masks = kept * (1.0 if mistake == "no-rescale" else 1 / (1 - drop))
+    a, w = np.abs(rng.normal(size=(30, 10))), rng.normal(size=(10, 8))
+    masked, one_pass = (a[:, None] * masks) @ w, a @ w  # (examples, masks, outputs), (examples, outputs)
+    gap = np.abs(np.einsum("m,imo->io", chance, masked) - one_pass).max()
+    yield Claim("linear-average-is-exact", measured=gap, at_most=1e-9)
+    if after == "relu":
+        masked, one_pass = np.maximum(masked, 0), np.maximum(one_pass, 0)
+    average = np.einsum("m,imo->io", chance, masked)
+    apart = np.sqrt(np.mean((one_pass - average) ** 2))
+    single = np.sqrt(np.mean(np.einsum("m,imo->io", chance, (masked - average[:, None]) ** 2)))
+    yield Claim("nonlinear-average-is-close", measured=apart / max(single, 1e-9), between=(0.02, 0.9))
+
+    # Linear regression on the same ten inputs: the expected squared error by enumeration and in closed form.
+    u, target = rng.normal(size=10), rng.normal(size=30)
+    expected = chance @ ((target[:, None] - (a[:, None] * masks) @ u) ** 2).sum(0)
+    energy = len(a) if mistake == "plain-ridge" else (a**2).sum(0)  # (10,)
+    closed_form = ((target - a @ u) ** 2).sum() + variance * (u**2 * energy).sum()
+    yield Claim("scaled-ridge", measured=abs(expected / closed_form - 1), at_most=1e-9)
+    yield Text("So far identities. Now one network is trained from the same start with and without dropout.")
+
+    rows, ratios = [], []
+    for size in (plenty, points):  # few points last: the claims after the loop read what it leaves behind
+        x, y = sample(rng, teacher, size)
+        x_test, y_test = sample(rng, teacher, 500)
+        plain, dropped = train(net, x, y, 0.0, seed), train(net, x, y, drop, seed)
+        fit, test = error(plain, x, y), error(plain, x_test, y_test)  # (copies,)
+        fit_drop, test_drop = error(dropped, x, y), error(dropped, x_test, y_test)
+        ratios.append(np.median(test_drop / test))
+        rows.append([f"{size}", np.median(fit), np.median(test)])
+        rows.append([f"{size}, dropout", np.median(fit_drop), np.median(test_drop)])
+    yield Table("mean squared error, median of 7 networks", ["points", "training", "test"], rows)
+    names, fits, tests = zip(*rows, strict=True)
+    yield Plot("errors", {"training": (names, fits), "test": (names, tests)}, y_label="squared error", style="bars")
+    noisy_fit = error(dropped, x, y, dropout_mask((REPEATS, points, HIDDEN), drop, rng))
+    noisy_test = error(dropped, x_test, y_test, dropout_mask((REPEATS, 500, HIDDEN), drop, rng))
+    yield Claim("noise-raises-training-loss", measured=np.median(noisy_fit / fit_drop), at_least=1.1)
+    yield Claim("left-on-costs", measured=np.median(noisy_test / test_drop), at_least=1.1)
+    yield Claim("train-error-rises", measured=np.median(fit_drop - fit), at_least=0.02)
+    gap_ratio = np.median((test_drop - fit_drop) / (test - fit))
+    yield Measure("gap-ratio", gap_ratio)
+    yield Claim("gap-narrows", measured=gap_ratio, at_most=0.75)
+    yield Measure("few-ratio", ratios[1])
+    yield Claim("test-error-falls", measured=ratios[1], at_most=0.9)
+    yield Measure("plenty-ratio", ratios[0])
+    yield Claim("hurts-with-plenty", measured=ratios[0], at_least=1.1)
+
+
+if __name__ == "__main__":
+    main(run)

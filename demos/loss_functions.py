@@ -1,0 +1,239 @@
+"""A loss decides what is learned, and how hard a confident mistake pulls.
+
+    cross-entropy   L = -ln p(y)       ∂L/∂z = p - y               (z: logits, p: their sigmoid or softmax)
+    squared error   L = (σ(z) - y)²    ∂L/∂z = 2(p - y) p(1 - p)
+
+Behind a sigmoid, squared error carries the factor p(1 - p), which is nearly zero just where the output is sure and
+wrong; cross-entropy, the negative log-likelihood, has no such factor. Also here: a first loss of ln C, why accuracy
+cannot be descended, how the loss rises while accuracy stands still, and what squared and absolute error aim at.
+
+Source: Goodfellow, Bengio & Courville (2016), Deep Learning, sections 4.1, 5.5, 6.2.1 and 6.2.2.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import numpy as np
+import torch
+
+from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, main
+
+claims = {
+    "squared-error-has-the-factor": {
+        "says": "behind a sigmoid squared error has the gradient 2(p - y) p(1 - p) by the logit",
+        "false_when": {"mistake": "no-chain-rule"},
+    },
+    "squared-error-vanishes": {
+        "says": "squared error gives a sigmoid that is sure and wrong (p = 0.01, y = 1) a gradient below 0.05",
+        "false_when": {"probability": 0.5},
+    },
+    "cross-entropy-keeps-pulling": {
+        "says": "cross-entropy gives the same sure and wrong sigmoid a gradient above 0.9",
+        "false_when": {"probability": 0.5},
+    },
+    "squared-error-stalls": {
+        "says": "from a sure and wrong start squared error needs at least ten times the steps of cross-entropy",
+        "false_when": {"start": 0.0},
+    },
+    "gradient-is-p-minus-y": {
+        "says": "the gradient of mean softmax cross-entropy by the logits is (p - one-hot y) / N",
+        "false_when": {"mistake": "all-rows"},
+    },
+    "cross-entropy-is-likelihood": {
+        "says": "mean cross-entropy is minus the logarithm of the likelihood of all labels, divided by N",
+        "false_when": {"mistake": "log-of-mean"},
+    },
+    "log-softmax-survives": {
+        "says": "log-softmax from the logits gives a finite loss of 120 where float32 softmax underflows to 0",
+        "false_when": {"mistake": "log-of-softmax"},
+    },
+    "sum-is-batch-times-mean": {
+        "says": "the gradient of a loss summed over a batch is the batch size times that of the mean",
+        "false_when": {"reduction": "mean"},
+    },
+    "first-loss-is-ln-c": {
+        "says": "a fresh classifier over C classes with small output weights starts at a loss of ln C",
+        "false_when": {"output_scale": 5.0},
+    },
+    "loud-start-is-higher": {
+        "says": "with large output weights the first loss lies above ln C, by more than 1",
+        "false_when": {"loud_scale": 0.01},
+    },
+    "accuracy-is-flat": {
+        "says": "accuracy has slope zero in every weight, as a tiny step flips no decision",
+        "false_when": {"metric": "cross-entropy"},
+    },
+    "confidence-keeps-accuracy": {
+        "says": "multiplying binary logits by a positive factor leaves accuracy as it was",
+        "false_when": {"mistake": "shift-logits"},
+    },
+    "overconfidence-costs": {
+        "says": "on labels that overlap the same factor raises the cross-entropy by more than half",
+        "false_when": {"confidence": 1.0},
+    },
+    "squared-error-finds-the-mean": {
+        "says": "the constant with the least squared error is the mean of the targets",
+        "false_when": {"mistake": "swap-losses"},
+    },
+    "absolute-error-finds-the-median": {
+        "says": "the constant with the least absolute error is the median of the targets",
+        "false_when": {"mistake": "swap-losses"},
+    },
+    "outlier-drags-squared-error": {
+        "says": "one outlier moves the best constant of squared error further than that of absolute error",
+        "false_when": {"outlier": 1.0},
+    },
+}
+measures = {
+    "squared-gradient": "∂(p - 1)²/∂z, where p = σ(z) is the probability given to the true class",
+    "cross-entropy-gradient": "∂(-ln p)/∂z",
+    "squared-no-chain": "∂(p - 1)²/∂p: the sigmoid's own slope was left out",
+    "ln-c": "natural logarithm of the number of classes",
+    "first-loss": "cross-entropy of a fresh classifier with small output weights",
+    "steps-ratio": "steps of squared error over steps of cross-entropy, from `start` to p = 0.9",
+}
+predict = {
+    "ask": "A sigmoid has to say 1 and says 0.0025. Squared error needs how many times the steps of cross-entropy?",
+    "measure": "steps-ratio",
+    "choices": {"about as many": [0.0, 2.0], "2 to 10 times": [2.0, 10.0], "more": [10.0, 1e6]},
+}
+
+
+def sigmoid(z: np.ndarray | float) -> np.ndarray | float:
+    """Probability of class 1 from its logit."""
+    return 1 / (1 + np.exp(-z))
+
+
+def cross_entropy(z: np.ndarray, y: np.ndarray, mistake: str = "none") -> tuple[float, np.ndarray]:
+    """Mean loss of logits (N, C) against labels (N,), and its gradient (N, C)."""
+    rows = np.arange(len(y))
+    shifted = z - z.max(axis=1, keepdims=True)
+    log_p = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    if mistake == "log-of-softmax":  # the probability underflows to 0 before its logarithm is taken
+        log_p = np.log(np.maximum(np.exp(log_p), np.finfo(np.float32).tiny))
+    gradient = np.exp(log_p)
+    gradient[slice(None) if mistake == "all-rows" else rows, y] -= 1  # each row has a label of its own
+    return float(-log_p[rows, y].mean()), gradient / len(y)
+
+
+def steps_to_learn(start: float, loss: str) -> tuple[int, list[float]]:
+    """Steps of gradient descent at rate 0.5 until p = 0.9 for a single logit with target 1, and p on the way."""
+    z, path = start, [sigmoid(start)]
+    while path[-1] < 0.9:
+        p = path[-1]
+        z -= 0.5 * ((p - 1) if loss == "cross-entropy" else 2 * (p - 1) * p * (1 - p))
+        path.append(sigmoid(z))
+    return len(path) - 1, path
+
+
+def first_loss(rng: np.random.Generator, classes: int, scale: float) -> float:
+    """Loss of an untrained network on 500 random examples; `scale` is the size of its logits."""
+    x, y = rng.normal(size=(500, 20)), rng.integers(0, classes, 500)
+    h = np.maximum(x @ rng.normal(0, np.sqrt(2 / 20), (20, 64)), 0)  # (500, 64), mean square about 1
+    return cross_entropy(h @ rng.normal(0, scale / 8, (64, classes)), y)[0]
+
+
+def run(
+    *,
+    probability: Annotated[float, Range(0.001, 0.999), "what the sigmoid gives to the true class"] = 0.01,
+    start: Annotated[float, Range(-8.0, 2.0), "first logit of a sigmoid whose target is 1"] = -6.0,
+    classes: Annotated[int, Range(2, 1000), "number of classes C of the fresh classifier"] = 10,
+    output_scale: Annotated[float, Range(0.0, 20.0), "size of its logits"] = 0.01,
+    loud_scale: Annotated[float, Range(0.0, 20.0), "size of the logits of a loud start"] = 5.0,
+    confidence: Annotated[float, Range(0.1, 100.0), "factor on the logits of a good classifier"] = 10.0,
+    outlier: Annotated[float, Range(0.0, 1000.0), "target that is added to 101 others of median 1"] = 100.0,
+    metric: Literal["accuracy", "cross-entropy"] = "accuracy",
+    reduction: Literal["sum", "mean"] = "sum",
+    mistake: Literal[
+        "none", "no-chain-rule", "all-rows", "log-of-mean", "log-of-softmax", "shift-logits", "swap-losses"
+    ] = "none",
+    seed: int = 0,
+) -> Iterator[Evidence]:
+    p = probability
+    squared = 2 * (p - 1) * p * (1 - p)
+    yield Measure("squared-gradient", squared)
+    yield Measure("cross-entropy-gradient", p - 1)
+    yield Measure("squared-no-chain", 2 * (p - 1))
+    yield Measure("ln-c", np.log(classes))
+    rng = np.random.default_rng(seed)
+    quiet = first_loss(rng, classes, output_scale)
+    yield Measure("first-loss", quiet)
+
+    # The two gradients of one sigmoid, from autograd.
+    logit = torch.tensor(np.log(p / (1 - p)), requires_grad=True)
+    (auto_squared,) = torch.autograd.grad((torch.sigmoid(logit) - 1) ** 2, logit)
+    (auto_cross,) = torch.autograd.grad(-torch.nn.functional.logsigmoid(logit), logit)
+    by_hand = 2 * (p - 1) if mistake == "no-chain-rule" else squared
+    yield Claim("squared-error-has-the-factor", measured=abs(float(auto_squared) - by_hand), at_most=1e-9)
+    yield Claim("squared-error-vanishes", measured=abs(float(auto_squared)), at_most=0.05)
+    yield Claim("cross-entropy-keeps-pulling", measured=abs(float(auto_cross)), at_least=0.9)
+    steps, paths = zip(*[steps_to_learn(start, loss) for loss in ("squared error", "cross-entropy")], strict=True)
+    series = {name: (range(1, len(path) + 1), path) for name, path in zip(("squared", "cross"), paths, strict=True)}
+    yield Plot("learning", series, x_label="step (the first is the start)", y_label="p of the true class", log_x=True)
+    yield Measure("steps-ratio", steps[0] / max(steps[1], 1))
+    yield Claim("squared-error-stalls", measured=steps[0] / max(steps[1], 1), at_least=10)
+
+    z, y = rng.normal(0, 2, (32, 5)), rng.integers(0, 5, 32)  # (N, C), (N,)
+    loss, gradient = cross_entropy(z, y, mistake)
+    leaf = torch.tensor(z, requires_grad=True)
+    each = torch.nn.functional.cross_entropy(leaf, torch.tensor(y), reduction="none")  # (N,)
+    (by_mean,) = torch.autograd.grad(each.mean(), leaf, retain_graph=True)
+    (chosen,) = torch.autograd.grad(each.sum() if reduction == "sum" else each.mean(), leaf)
+    yield Claim("gradient-is-p-minus-y", measured=np.abs(gradient - by_mean.numpy()).max(), at_most=1e-9)
+    yield Claim("sum-is-batch-times-mean", measured=float(chosen.norm() / by_mean.norm()), near=(len(y), 1e-6))
+    given = np.exp(-each.detach().numpy())  # (N,): the probability that the model gives to each label
+    likelihood = -np.log(given.mean()) if mistake == "log-of-mean" else -np.log(given.prod()) / len(y)
+    yield Claim("cross-entropy-is-likelihood", measured=abs(loss - likelihood), at_most=1e-9)
+    far = cross_entropy(np.array([[0.0, 120.0]], dtype=np.float32), np.array([0]), mistake)[0]
+    yield Claim("log-softmax-survives", measured=far, near=(120.0, 0.01))
+
+    scales = np.geomspace(0.01, 20, 12)
+    curve = [first_loss(rng, classes, scale) for scale in scales]
+    series = {"first loss": (scales, curve), "ln C": (scales, [np.log(classes)] * len(scales))}
+    yield Plot("first-loss", series, x_label="size of the logits", y_label="cross-entropy", log_x=True)
+    yield Claim("first-loss-is-ln-c", measured=quiet - np.log(classes), near=(0.0, 0.02))
+    loud = first_loss(rng, classes, loud_scale)
+    yield Claim("loud-start-is-higher", measured=loud - np.log(classes), at_least=1.0)
+
+    # A binary task with overlapping classes, and the model that knows its true probabilities.
+    x, w = rng.normal(size=(2000, 3)), np.array([1.0, -1.0, 0.5])
+    label = (rng.random(2000) < sigmoid(x @ w)).astype(int)
+
+    def judge(logit: np.ndarray) -> tuple[float, float]:
+        """Accuracy and cross-entropy of logits (2000,)."""
+        two = np.stack([np.zeros_like(logit), logit], axis=1)  # the sigmoid of z is a softmax over (0, z)
+        return float(np.mean((logit > 0) == label)), cross_entropy(two, label)[0]
+
+    which, step = ["accuracy", "cross-entropy"].index(metric), 1e-7
+    slopes = [(judge(x @ (w + step * one))[which] - judge(x @ w)[which]) / step for one in np.eye(3)]
+    yield Claim("accuracy-is-flat", measured=np.abs(slopes).max(), at_most=1e-9)
+    changed = x @ w * confidence + (1.0 if mistake == "shift-logits" else 0.0)
+    calm, sure = judge(x @ w), judge(changed)
+    rows = [["true probabilities", *calm], [f"logits times {confidence:g}", *sure]]
+    yield Table("the same decisions, another confidence", ["model", "accuracy", "cross-entropy"], rows)
+    yield Claim("confidence-keeps-accuracy", measured=abs(sure[0] - calm[0]), at_most=1e-9)
+    yield Claim("overconfidence-costs", measured=sure[1] / calm[1], at_least=1.5)
+
+    # The best constant for skewed targets, by trying 5001 of them.
+    targets, constants = rng.lognormal(0, 1, 101), np.linspace(0, 10, 5001)
+    with_outlier = np.append(targets, outlier)
+    powers = (1, 2) if mistake == "swap-losses" else (2, 1)
+    best = {}
+    for name, power in zip(("squared", "absolute"), powers, strict=True):
+        best[name] = [
+            constants[(np.abs(t - constants[:, None]) ** power).mean(1).argmin()] for t in (targets, with_outlier)
+        ]
+    yield Table(
+        "the constant with the least error",
+        ["error", "101 targets", f"and one of {outlier:g}"],
+        [[name, *pair] for name, pair in best.items()],
+    )
+    mean, median = targets.mean(), np.median(targets)
+    yield Claim("squared-error-finds-the-mean", measured=best["squared"][0] - mean, near=(0.0, 0.005))
+    yield Claim("absolute-error-finds-the-median", measured=best["absolute"][0] - median, near=(0.0, 0.005))
+    shifts = {name: abs(pair[1] - pair[0]) for name, pair in best.items()}
+    yield Claim("outlier-drags-squared-error", measured=shifts["squared"] - shifts["absolute"], at_least=0.5)
+
+
+if __name__ == "__main__":
+    main(run)

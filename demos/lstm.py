@@ -1,0 +1,251 @@
+"""An LSTM's cell carries gradients through time by its forget gates: open ones keep them, half-open ones do not.
+
+    i, f, o = σ(x_t W + h_{t-1} U + b)    g = tanh(x_t W + h_{t-1} U + b)    each block with its own W, U, b
+    c_t = f ⊙ c_{t-1} + i ⊙ g             h_t = o ⊙ tanh(c_t)
+
+With the gates held fixed ∂c_T/∂c_0 is the product of the forget gates; a plain RNN multiplies by a whole matrix at
+every step. Expect the LSTM's gradient to cross 50 steps with a forget bias of 4 and to vanish with a bias of 0, and
+the two cells to part when both are trained to recall a number 50 steps later.
+
+Sources: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000), who added the forget gate;
+Jozefowicz, Zaremba & Sutskever (2015) on its bias.
+"""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+
+import torch
+
+from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range, Text, main
+
+claims = {
+    "matches-torch": {"says": "the cell by hand gives torch's h and c", "false_when": {"mistake": "gate-order"}},
+    "product-of-forget-gates": {
+        "says": "with the gates held fixed, the gradient from c_T to c_0 is the product of the forget gates",
+        "false_when": {"path": "all"},
+    },
+    "gradient-survives": {
+        "says": "forget bias 4: over 50 steps the gradient of the memory loses less than two powers of ten",
+        "false_when": {"cell": "rnn"},
+    },
+    "rnn-gradient-vanishes": {
+        "says": "tanh RNN, usual initialization: over 50 steps the gradient loses more than six powers of ten",
+        "false_when": {"lag": 3},
+    },
+    "half-open-vanishes": {
+        "says": "forget bias 0: the LSTM's gradient too loses more than six powers of ten over 50 steps",
+        "false_when": {"low_bias": 4.0},
+    },
+    "can-explode": {
+        "says": "recurrent weights 8 times too large, no input: the LSTM's gradient gains over five powers of ten",
+        "false_when": {"loud": 1.0},
+    },
+    "gates-hold-memory": {
+        "says": "forget gate open, input gate shut: the cell keeps its content through 50 steps of noise",
+        "false_when": {"write_bias": 0.0},
+    },
+    "lstm-recalls": {
+        "says": "forget bias 4: in 50 updates the LSTM learns to recall a number 50 steps later",
+        "false_when": {"forget_bias": 0.0},
+    },
+    "rnn-misses": {
+        "says": "an RNN of about as many parameters, trained the same way, stays where it started",
+        "false_when": {"lag": 3},
+    },
+}
+measures = {
+    "parameters": "of an LSTM layer with one bias vector for each of its four blocks",
+    "parameters-gates": "the same if only the three gates are counted",
+    "parameters-rnn": "of a plain RNN layer with as many units",
+    "forget-orders": "log10 of the gradient's change along the cell alone, over `lag` steps (median of 15 networks)",
+    "open-orders": "the same over all paths",
+    "half-open-orders": "the same with forget bias `low_bias`",
+    "rnn-orders": "the same for an RNN",
+    "lstm-error": "squared error of the trained LSTM over the variance of the number (median of 15 networks)",
+    "rnn-error": "the same for the RNN",
+}
+predict = {
+    "ask": "A tanh RNN at its usual initialization: over 50 steps back its gradient shrinks by a factor of",
+    "measure": "rnn-orders",
+    "choices": {"less than 10": [-1, 9], "10 to 100,000": [-5, -1], "more than that": [-300, -5]},
+}
+
+Weights = list[torch.Tensor]  # of R networks: W (R, x, k·n), U (R, n, k·n), b (R, 1, k·n); LSTM: k = 4, RNN: k = 1
+
+
+def lstm_step(a: torch.Tensor, c: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The next h, the next c and the forget gates, each (R, B, n), from the four blocks in a (R, B, 4n)."""
+    i, f, g, o = a.chunk(4, -1)
+    f = f.sigmoid()
+    c = f * c + i.sigmoid() * g.tanh()
+    return o.sigmoid() * c.tanh(), c, f
+
+
+def unroll(weights: Weights, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor, path: str = "all") -> list[Any]:
+    """The last h, the last memory (c, or an RNN's h) and the forget gates, from x (T, R, B, x), h and c (R, B, n)."""
+    w, u, b = weights
+    forgets = []
+    for from_input in x @ w + b:  # (R, B, k·n)
+        a = torch.baddbmm(from_input, h.detach() if path == "cell" else h, u)  # detached, h carries no gradient
+        if u.shape[2] == u.shape[1]:
+            h = c = a.tanh()  # a plain RNN
+        else:
+            h, c, f = lstm_step(a, c)
+            forgets.append(f.detach())
+    return [h, c, forgets]
+
+
+def initialize(generator: torch.Generator, networks: int, inputs: int, units: int, blocks: int) -> Weights:
+    """Weights uniform in ±1/√n, as torch draws them, and biases of zero."""
+    width = blocks * units
+    w, u = ((torch.rand(networks, rows, width, generator=generator) * 2 - 1) / units**0.5 for rows in (inputs, units))
+    return [w, u, torch.zeros(networks, 1, width)]
+
+
+def with_biases(weights: Weights, forget: float, write: float = 0.0) -> Weights:
+    """The same LSTM with these biases of its forget and input gates."""
+    w, u, b = weights
+    n = u.shape[1]
+    b = torch.zeros_like(b)
+    b[..., :n], b[..., n : 2 * n] = write, forget
+    return [w, u, b]
+
+
+def gradient(weights: Weights, x: torch.Tensor, last: torch.Tensor, path: str = "all") -> torch.Tensor:
+    """∂L/∂m_0 (R, 1, n) for L = last · m_T, where the memory m is c of an LSTM or h of an RNN."""
+    first = torch.zeros_like(last, requires_grad=True)
+    rnn = weights[1].shape[2] == weights[1].shape[1]
+    _, memory, _ = unroll(weights, x, first if rnn else torch.zeros_like(last), first, path)
+    return torch.autograd.grad((last * memory).sum(), first)[0]
+
+
+def orders(gradient: torch.Tensor, last: torch.Tensor) -> float:
+    """log10 of the gradient's change of length, median over the networks."""
+    return float((gradient.norm(dim=-1) / last.norm(dim=-1)).clamp(min=1e-300).log10().median())
+
+
+def recall(weights: Weights, generator: torch.Generator, lag: int, updates: int, rate: float) -> Iterator[float]:
+    """Train R networks by Adam to give back x_0 after `lag` steps: the median error at each update and at the end.
+
+    Errors are mean squares over the variance of the number, so that knowing nothing scores 1.
+    """
+    networks, n, _ = weights[1].shape
+    readout = (torch.rand(networks, n, 1, generator=generator) * 2 - 1) / n**0.5
+    parameters = [value.clone().requires_grad_() for value in (*weights, readout)]
+    means, squares = ([torch.zeros_like(value) for value in parameters] for _ in range(2))
+    for update in range(1, updates + 2):
+        batch = 32 if update <= updates else 200
+        number = torch.rand(networks, batch, 1, generator=generator) * 2 - 1
+        x = torch.zeros(lag + 1, networks, batch, 2)
+        x[0, :, :, :1] = number  # feature 0: the number, at the first step only
+        x[..., 1] = 0.1 * torch.randn(x.shape[:3], generator=generator)  # feature 1: a distraction at every step
+        zero = torch.zeros(networks, batch, n)
+        h, _, _ = unroll(parameters[:3], x, zero, zero)
+        errors = ((h @ parameters[3] - number) ** 2).mean((1, 2))  # (R,)
+        yield float((errors.detach() / (number**2).mean((1, 2))).median())
+        gradients = torch.autograd.grad(errors.sum() / 2, parameters)
+        with torch.no_grad():
+            for value, grad, mean, square in zip(parameters, gradients, means, squares, strict=True):
+                mean += 0.1 * (grad - mean)
+                square += 0.01 * (grad**2 - square)
+                step = mean / (1 - 0.9**update) / ((square / (1 - 0.99**update)).sqrt() + 1e-8)
+                value -= rate * step
+
+
+def run(
+    *,
+    cell: Annotated[Literal["lstm", "rnn"], "the cell that is held to the LSTM's claim on gradients"] = "lstm",
+    inputs: Annotated[int, Range(1, 32), "input features"] = 4,
+    hidden: Annotated[int, Range(2, 32), "units of the LSTM"] = 8,
+    lag: Annotated[int, Range(2, 100), "time steps to cross"] = 50,
+    forget_bias: Annotated[float, Range(-5.0, 10.0), "bias of the forget gates"] = 4.0,
+    low_bias: Annotated[float, Range(-5.0, 10.0), "the bias to compare with"] = 0.0,
+    write_bias: Annotated[float, Range(-20.0, 20.0), "input-gate bias where the memory is to be kept"] = -15.0,
+    loud: Annotated[float, Range(0.1, 20.0), "factor on the recurrent weights in search of an explosion"] = 8.0,
+    rate: Annotated[float, Range(0.001, 0.03), "learning rate of both cells"] = 0.01,
+    updates: Annotated[int, Range(1, 200), "training steps"] = 50,
+    path: Literal["cell", "all"] = "cell",
+    mistake: Literal["none", "gate-order"] = "none",
+    seed: int = 0,
+) -> Iterator[Evidence]:
+    block = hidden * (inputs + hidden + 1)  # W, U and b of one block
+    yield Measure("parameters", 4 * block)
+    yield Measure("parameters-gates", 3 * block)
+    yield Measure("parameters-rnn", block)
+
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(lag, 1, 1, inputs, generator=generator).double()  # (T, 1, 1, x), the same for all networks
+    last = torch.randn(15, 1, hidden, generator=generator).double()  # ∂L/∂c_T (R, 1, n)
+    zero = torch.zeros_like(last)
+    fresh = [value.double() for value in initialize(generator, 15, inputs, hidden, 4)]
+    opened = with_biases(fresh, forget_bias)
+    h, c, forgets = unroll(opened, x, zero, zero)
+
+    module = torch.nn.LSTMCell(inputs, hidden).double()
+    order = [0, 1, 3, 2] if mistake == "gate-order" else [0, 1, 2, 3]  # torch stacks i, f, g, o
+    w, u, b = (torch.cat([value[0].chunk(4, -1)[k] for k in order], -1) for value in opened)
+    theirs = (zero[0], zero[0])
+    with torch.no_grad():
+        for name, value in (("weight_ih", w.T), ("weight_hh", u.T), ("bias_ih", b[0]), ("bias_hh", 0 * b[0])):
+            getattr(module, name).copy_(value)
+        for step in x[:, 0]:
+            theirs = module(step, theirs)
+    worst = max((h[0] - theirs[0]).abs().max(), (c[0] - theirs[1]).abs().max())
+    yield Claim("matches-torch", measured=worst, at_most=1e-9)
+
+    # Along the cell each step multiplies by its forget gates, and by nothing else.
+    along = last * torch.stack(forgets).prod(0)
+    difference = (gradient(opened, x, last, path) - along).norm() / along.norm()
+    yield Measure("forget-orders", orders(along, last))
+    yield Claim("product-of-forget-gates", measured=difference, at_most=1e-9)
+
+    # Over all paths (the gates depend on h, and h on c), and beside an RNN of twice the units.
+    units = 2 * hidden
+    rnn = [value.double() for value in initialize(generator, 15, inputs, units, 1)]
+    last_rnn = torch.randn(15, 1, units, generator=generator).double()
+    rnn_orders = orders(gradient(rnn, x, last_rnn), last_rnn)
+    open_orders = orders(gradient(opened, x, last), last)
+    low_orders = orders(gradient(with_biases(fresh, low_bias), x, last), last)
+    names = [f"LSTM, bias {forget_bias:g}", f"LSTM, bias {low_bias:g}", "RNN"]
+    yield Plot(
+        "gradient",
+        {f"over {lag} steps": (names, [open_orders, low_orders, rnn_orders])},
+        y_label="log10 of the gradient's change",
+        style="bars",
+    )
+    yield Measure("open-orders", open_orders)
+    yield Measure("half-open-orders", low_orders)
+    yield Measure("rnn-orders", rnn_orders)
+    yield Claim("gradient-survives", measured=open_orders if cell == "lstm" else rnn_orders, at_least=-2.0)
+    yield Claim("rnn-gradient-vanishes", measured=rnn_orders, at_most=-6.0)
+    yield Claim("half-open-vanishes", measured=low_orders, at_most=-6.0)
+    # Without inputs the state stays at zero, where neither tanh nor gates saturate.
+    oversized = [opened[0], loud * opened[1], opened[2]]
+    yield Claim("can-explode", measured=orders(gradient(oversized, 0 * x, last), last), at_least=5.0)
+
+    _, kept, _ = unroll(with_biases(fresh, 15.0, write_bias), x, zero, last)
+    yield Claim("gates-hold-memory", measured=(kept - last).abs().max(), at_most=0.01)
+
+    yield Text(f"Now both cells learn to recall a number after {lag} steps of noise, in {updates} updates each.")
+    curves: dict[str, list[float]] = {"LSTM": [], "RNN": []}
+    start = with_biases(initialize(generator, 15, 2, hidden, 4), forget_bias)
+    for curve, weights in zip(curves.values(), (start, initialize(generator, 15, 2, units, 1)), strict=True):
+        for error in recall(weights, generator, lag, updates, rate):
+            curve.append(error)
+            if len(curve) % 10 == 0:
+                yield Progress(sum(map(len, curves.values())), 2 * updates + 2)
+    seen = range(updates + 1)
+    yield Plot(
+        "recall",
+        {name: (seen, curve) for name, curve in curves.items()},
+        x_label="updates",
+        y_label="squared error over variance, median of 15 networks",
+    )
+    yield Measure("lstm-error", curves["LSTM"][-1])
+    yield Measure("rnn-error", curves["RNN"][-1])
+    yield Claim("lstm-recalls", measured=curves["LSTM"][-1], at_most=0.3)
+    yield Claim("rnn-misses", measured=curves["RNN"][-1], at_least=0.7)
+
+
+if __name__ == "__main__":
+    main(run)
