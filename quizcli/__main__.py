@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 
 def main() -> None:
     """Run the command line and leave with its exit code. Every error is printed here, once, in its own words."""
-    from quizcli.view.terminal import prepare_streams
+    from quizcli.view.terminal import finish, prepare_streams
 
     prepare_streams()
-    code = _run()
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        # Whoever read our output has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(code)
+    sys.exit(finish(_run()))
 
 
 def _run() -> int:

@@ -11,7 +11,7 @@ def run_script(path: str) -> None:
     from quizcli.cli.demo import run_demo
     from quizcli.errors import QuizError
     from quizcli.lab.catalog import describe
-    from quizcli.view.terminal import prepare_streams
+    from quizcli.view.terminal import finish, prepare_streams
 
     prepare_streams()
     options = sys.argv[1:]
@@ -25,4 +25,6 @@ def run_script(path: str) -> None:
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
-    sys.exit(code)
+    except BrokenPipeError:
+        code = 0
+    sys.exit(finish(code))

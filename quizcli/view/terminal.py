@@ -49,6 +49,18 @@ def prepare_streams() -> None:
             stream.reconfigure(errors="dlquiz-spell")
 
 
+def finish(code: int) -> int:
+    """Write out what is still buffered; an exit code of 0 where the reader of a pipe has left before."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code
+
+
 def make_console(stream: TextIO | None = None) -> Console:
     """A console on a stream (standard output): markup is never read, nothing is highlighted by guess.
 
