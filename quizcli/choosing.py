@@ -21,10 +21,14 @@ def choose(library: Library, selection: Selection, count: int, chance: random.Ra
     if named and not selection.topics:
         return named
     sizes = library.counts(selection)
+    for topic in (name.split("/")[0] for name in named):
+        if topic in sizes:
+            sizes[topic] -= 1
     shares = share(sizes, max(0, count - len(named)), chance)
     chosen: list[Entry] = []
     for topic, size in shares.items():
-        chosen += [entry for entry in library.draw(topic, selection, size, chance) if entry.id not in named]
+        drawn = library.draw(topic, selection, size + len(named), chance)
+        chosen += [entry for entry in drawn if entry.id not in named][:size]
     rank = {topic: place for place, topic in enumerate(sizes)}
     chosen.sort(key=lambda entry: (rank[entry.topic], entry.priority))
     if not named:

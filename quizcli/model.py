@@ -98,9 +98,10 @@ class Tolerance:
     def accepts(self, answer: float, right: float) -> bool:
         """Whether an answer counts as the right value. Exact means equal integers, else 1e-9 relative."""
         if self.kind == "exact":
-            # The rounding of an expression such as 0.1*30 is no wrong answer.
-            slack = 1e-12 if float(right).is_integer() else 1e-9
-            return abs(answer - right) <= slack * abs(right)
+            if float(right).is_integer():
+                # The rounding of an expression such as 0.1*30 is no wrong answer.
+                return abs(answer - right) <= min(1e-6, 1e-12 * abs(right))
+            return abs(answer - right) <= 1e-9 * abs(right)
         if self.kind == "absolute":
             return abs(answer - right) <= self.size * (1 + 1e-9)
         if self.kind == "relative":

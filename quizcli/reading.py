@@ -89,6 +89,8 @@ def read_lines(text: str, count: int) -> frozenset[int]:
 
 NUMBER_EXPECTED = "type a number, such as 0.25, 1/4, 2.5e-1, 25% or (28-5)/1+1"
 
+THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+(\.\d*)?")
+
 _PLAIN = str.maketrans({"−": "-", "–": "-", "×": "*", "·": "*", "÷": "/", "^": "**", "\u00a0": " ", "\u202f": " "})
 
 
@@ -103,7 +105,8 @@ def read_number(text: str, unit: str = "") -> float:
         plain = plain[: len(plain) - len(unit)].rstrip()
     plain = plain.lstrip("=≈~ ")
     if re.search(r"\d,\d", plain):
-        if re.search(r",\d{1,2}(?!\d)|,\d{4,}|\d{4,},|(?<!\d)0+,", plain):
+        # Groups of three after one to three digits are thousands; anything else could mean two numbers.
+        if any("," in number and not THOUSANDS.fullmatch(number) for number in re.findall(r"[\d.,]+", plain)):
             raise Unreadable(f"'{text}' cannot be read: write a decimal point, not a comma")
         plain = plain.replace(",", "")
     scale = 1.0

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from quizcli.bank.fields import Link
-from quizcli.bank.index import MISCONCEPTIONS, bank_files, in_order_of_needs, shown_path
+from quizcli.bank.index import MISCONCEPTIONS, bank_files, shown_path
 from quizcli.bank.parse import ParsedTopic, parse_misconceptions, parse_topic
 from quizcli.errors import BankError, Problem, QuizError, UsageError, suggest
 from quizcli.lab.catalog import Catalog, Demo, DemoError
 from quizcli.model import Misconception, Question
 
 RETIRED = "retired.txt"
+MISCONCEPTIONS_NAME = MISCONCEPTIONS.removesuffix(".yaml")
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Reading:
     misconception_path: str = ""
     links: list[Link] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
-    broken: int = 0
+    broken: set[str] = field(default_factory=set)
 
     @property
     def questions(self) -> list[Question]:
@@ -56,7 +57,7 @@ def read_bank(files: Iterable[tuple[Path, str]]) -> Reading:
             parsed = parse_topic(path, shown)
         except BankError as error:
             reading.problems += error.problems
-            reading.broken += 1
+            reading.broken.add(path.stem)
             continue
         twin = reading.topics.get(parsed.topic.name)
         if twin is not None:
@@ -94,11 +95,13 @@ def check_links(reading: Reading, catalog: Catalog) -> None:
     demos = _Demos(catalog)
     for link in reading.links:
         if link.kind == "topic":
-            message = _unknown("topic", link.name, reading.topics) if not reading.broken else ""
+            message = _unknown("topic", link.name, {*reading.topics, *reading.broken})
         elif link.kind == "question":
-            message = _unknown("question", link.name, ids) if not reading.broken else ""
+            broken = link.name.split("/")[0] in reading.broken
+            message = "" if broken else _unknown("question", link.name, ids)
         elif link.kind == "misconception":
-            message = _unknown("misconception", link.name, reading.misconceptions)
+            broken = MISCONCEPTIONS_NAME in reading.broken
+            message = "" if broken else _unknown("misconception", link.name, reading.misconceptions)
         else:
             message = demos.wrong_with(link)
         if message:
@@ -152,14 +155,25 @@ def _check_references(reading: Reading) -> None:
 
 
 def _check_cycle(reading: Reading) -> None:
-    needs = {name: list(parsed.topic.needs) for name, parsed in reading.topics.items()}
-    order = in_order_of_needs(needs)
-    place = {name: number for number, name in enumerate(order)}
+    """Note each topic that needs itself in the end; what merely needs such a topic is not to blame."""
+    needs = {name: set(parsed.topic.needs) for name, parsed in reading.topics.items()}
     for name, parsed in reading.topics.items():
-        late = [need for need in parsed.topic.needs if need in place and place[need] >= place[name]]
-        if late:
-            message = f"topic '{name}' needs '{late[0]}', which in turn needs it: `needs` may have no cycle"
-            reading.problems.append(Problem(parsed.report.path, 0, message))
+        through = next((need for need in parsed.topic.needs if name in _reached(needs, need)), None)
+        if through is not None:
+            message = f"topic '{name}' needs '{through}', which in turn needs it: `needs` may have no cycle"
+            reading.problems.append(Problem(parsed.report.path, parsed.needs_line, message))
+
+
+def _reached(needs: Mapping[str, set[str]], start: str) -> set[str]:
+    """A topic, all that it needs, all that they need, and so on."""
+    reached: set[str] = set()
+    ahead = [start]
+    while ahead:
+        name = ahead.pop()
+        if name not in reached:
+            reached.add(name)
+            ahead += needs.get(name, ())
+    return reached
 
 
 def _unknown(kind: str, name: str, known: Iterable[str]) -> str:
@@ -177,6 +191,8 @@ class _Demos:
     def wrong_with(self, link: Link) -> str:
         """What is wrong with a link to a demo, a claim, a measure or a plot; empty where nothing is."""
         name, _, part = link.name.partition("/")
+        if link.kind == "demo":
+            name = link.name
         plain = name.replace("-", "_")
         if any(mark in name for mark in "/\\."):
             return f"'{name}' looks like a path; a demo is called by its name"
@@ -186,7 +202,7 @@ class _Demos:
             demo = self.catalog.find(plain)
         except DemoError as error:
             return f"demo '{name}' cannot be described: {error}"
-        if link.kind != "demo":
+        if link.kind in ("claim", "measure", "plot"):
             known = self._parts(demo, link)
             if part not in known:
                 return f"demo {name} has no {link.kind} '{part}'{suggest(part, known)}"
@@ -198,4 +214,4 @@ class _Demos:
         return ""
 
     def _parts(self, demo: Demo, link: Link) -> Iterable[str]:
-        return {"claim": demo.claims, "measure": demo.measures, "plot": demo.pictures}[link.kind]
+        return {"claim": demo.claims, "measure": demo.measures, "plot": demo.plots}[link.kind]

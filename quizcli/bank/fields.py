@@ -17,7 +17,7 @@ T = TypeVar("T")
 ID = re.compile(r"[a-z0-9][a-z0-9-]*\Z")
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z")
 
-LinkKind = Literal["demo", "claim", "measure", "plot", "question", "topic", "misconception"]
+LinkKind = Literal["demo", "settings", "claim", "measure", "plot", "question", "topic", "misconception"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +94,15 @@ class Fields:
         text = node.value.strip()
         if not text:
             self.report.problem(node.line, f"{self.what}: {name} is empty")
+        self.check_characters(node, name)
+        return text
+
+    def check_characters(self, node: Node, name: str) -> None:
+        """Note control characters: a terminal would obey them."""
+        text = str(node.value)
         bad = next((c for c in text if (ord(c) < 32 and c not in "\n\t") or 127 <= ord(c) < 160), None)
         if bad is not None:
             self.report.problem(node.line, f"{self.what}: {name} holds the control character {bad!r}: delete it")
-        return text
 
     def id(self, key: str) -> str:
         text = self.text(key)

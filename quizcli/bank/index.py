@@ -17,8 +17,9 @@ from pathlib import Path
 
 from quizcli import __version__
 from quizcli.errors import BankError, Problem, QuizError
+from quizcli.model import Onward, Question
 
-SCHEMA = f"4 {__version__}"
+SCHEMA = f"5 {__version__}"
 WAIT = 30.0
 """Seconds to wait for another process that builds."""
 
@@ -37,6 +38,8 @@ CREATE TABLE question (
     line INTEGER NOT NULL, data TEXT NOT NULL, checksum INTEGER NOT NULL
 );
 CREATE INDEX by_topic ON question (topic, kind, level, skill, priority, chance);
+CREATE TABLE tie (tie TEXT NOT NULL, question TEXT NOT NULL, PRIMARY KEY (question, tie)) WITHOUT ROWID;
+CREATE INDEX by_tie ON tie (tie);
 CREATE TABLE former (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE misconception (id TEXT PRIMARY KEY, says TEXT NOT NULL, proof TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5 (id UNINDEXED, title, body, tokenize = "porter unicode61 remove_diacritics 2");
@@ -128,6 +131,7 @@ class Index:
 
     def _refresh(self) -> None:
         files = bank_files(self.folder)
+        self.stamp = f"{SCHEMA} {zlib.crc32(repr([(file.shown, file.stamp) for file in files]).encode()):08x}"
         if self._is_fresh(files):
             return
         problems: list[Problem] = []
@@ -208,6 +212,7 @@ class Index:
             self.db.execute("DELETE FROM misconception")
         else:
             self.db.execute("DELETE FROM words WHERE rowid IN (SELECT rowid FROM question WHERE topic = ?)", row)
+            self.db.execute("DELETE FROM tie WHERE question IN (SELECT id FROM question WHERE topic = ?)", row)
             self.db.execute("DELETE FROM former WHERE id IN (SELECT id FROM question WHERE topic = ?)", row)
             self.db.execute("DELETE FROM question WHERE topic = ?", row)
             self.db.execute("DELETE FROM topic WHERE name = ?", row)
@@ -250,10 +255,11 @@ class Index:
                         zlib.crc32(question.id.encode()),
                         node.line,
                         data,
-                        checksum(data),
+                        checksum(question.id, topic.name, data),
                     ),
                 ),
             )
+            self.db.executemany("INSERT INTO tie VALUES (?, ?)", [(tie, question.id) for tie in ties(question)])
             body = "\n".join([question.prompt, question.short, question.answer, *(p.says for p in question.key_points)])
             self.db.execute(
                 "INSERT INTO words (rowid, id, title, body) VALUES (?, ?, ?, ?)",
@@ -271,6 +277,13 @@ class Index:
         self.db.executemany("UPDATE topic SET rank = ? WHERE name = ?", list(enumerate(in_order_of_needs(needs))))
 
 
+def ties(question: Question) -> set[str]:
+    """What makes questions siblings: a proof in common, or that one follows up the other."""
+    proofs = {f"proof {point.proof}" for point in question.key_points if point.proof is not None}
+    asks = [follow.ask for follow in question.follow_ups if isinstance(follow, Onward)]
+    return proofs | {f"follow {question.id}"} | {f"follow {ask}" for ask in asks}
+
+
 def in_order_of_needs(needs: Mapping[str, list[str]]) -> list[str]:
     """Topics by depth of what they need, then by name; those of a cycle last. Unknown needs do not count."""
     depth: dict[str, int] = {}
@@ -286,5 +299,6 @@ def in_order_of_needs(needs: Mapping[str, list[str]]) -> list[str]:
     return sorted(depth, key=lambda name: (depth[name], name))
 
 
-def checksum(data: str) -> int:
-    return zlib.crc32(data.encode())
+def checksum(question: str, topic: str, data: str) -> int:
+    """What tells a row from a damaged one."""
+    return zlib.crc32("\0".join((question, topic, data)).encode())

@@ -102,7 +102,7 @@ def _number(fields: Fields) -> Number:
         if mistake.measure and isinstance(source, Computed):
             if mistake.measure.partition("/")[0].replace("-", "_") != demo:
                 entry.problem("measure", f"a mistake's measure must come from the question's own demo, {demo}")
-            fields.report.link("measure", mistake.measure, entry.line("measure"), map(dict, source.draws))
+            fields.report.link("measure", mistake.measure, entry.line("measure"))
         mistakes.append(Mistake(mistake.measure.partition("/")[2], mistake.why, mistake.holds))
     if mistakes and isinstance(source, Constant):
         fields.problem("mistakes", "mistakes are computed by a demo, so they need 'measure' instead of 'value'")
@@ -120,7 +120,9 @@ def _source(fields: Fields) -> Constant | Computed:
     if text and (not demo or not measure):
         fields.problem("measure", f"'measure' must be demo/measure, not '{text}'")
     draws = _draws(fields)
-    fields.report.link("measure", text, fields.line("measure"), draws)
+    fields.report.link("measure", text, fields.line("measure"))
+    if any(draws):
+        fields.report.link("settings", demo, fields.line("given" if fields.has("given") else "cases"), draws)
     return Computed(demo.replace("-", "_"), measure, tuple(draws))
 
 
@@ -214,6 +216,8 @@ def _debug(fields: Fields) -> Debug:
     code = node.value.rstrip() if node is not None and isinstance(node.value, str) else ""
     if node is not None and not code.strip():
         fields.problem("code", f"'code' must be a block of code, not {node.what}")
+    if node is not None and code:
+        fields.check_characters(node, "'code'")
     count = len(code.splitlines())
     lines = set()
     for item in fields.items("wrong_lines", least=1):

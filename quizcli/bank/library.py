@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from quizcli.bank.index import DamagedIndexError, Index, checksum
 from quizcli.errors import UsageError, suggest
-from quizcli.model import Kind, Level, Question, Skill
+from quizcli.model import LEVELS, Kind, Level, Question, Skill
 
 T = TypeVar("T")
 
@@ -111,15 +111,18 @@ class Library:
         plain = name.strip().lower().replace("_", "-")
 
         def read(db: sqlite3.Connection) -> Question | None:
-            row = db.execute("SELECT topic, data, checksum FROM question WHERE id = ?", (plain,)).fetchone()
-            if row is None:
-                former = db.execute("SELECT id FROM former WHERE old = ?", (plain,)).fetchone()
-                if former is None:
-                    return None
-                row = db.execute("SELECT topic, data, checksum FROM question WHERE id = ?", former).fetchone()
+            former = db.execute("SELECT id FROM former WHERE old = ?", (plain,)).fetchone()
+            for name in (plain, *(former or ())):
+                row = db.execute("SELECT topic, data, checksum FROM question WHERE id = ?", (name,)).fetchone()
+                if row is not None:
+                    break
+            else:
+                if former is not None:
+                    raise DamagedIndexError(plain)
+                return None
             topic, data, kept = row
-            if checksum(data) != kept:
-                raise DamagedIndexError(plain)
+            if checksum(name, topic, data) != kept:
+                raise DamagedIndexError(name)
             from quizcli.bank.nodes import Node
             from quizcli.bank.parse import parse_question
 
@@ -200,6 +203,39 @@ class Library:
             if rows:
                 return [Entry(*row) for row in rows]  # type: ignore[arg-type]
         return []
+
+    @property
+    def stamp(self) -> str:
+        """Changes whenever a file of the bank does."""
+        return self._index.stamp
+
+    def in_learning_order(self) -> list[tuple[Entry, int]]:
+        """Every question with the rank of its topic, in the order in which new ones come."""
+        levels = " ".join(f"WHEN '{level}' THEN {place}" for place, level in enumerate(LEVELS))
+        rows = self._rows(
+            f"SELECT {_ENTRY_OF_Q}, t.rank FROM question q JOIN topic t ON t.name = q.topic"
+            f" ORDER BY t.rank, q.priority, CASE q.level {levels} END, q.place"
+        )
+        return [(Entry(*row[:-1]), int(str(row[-1]))) for row in rows]  # type: ignore[arg-type]
+
+    def former_ids(self) -> dict[str, str]:
+        """Earlier ids of questions, and their present ones."""
+        return {str(old): str(name) for old, name in self._rows("SELECT old, id FROM former")}
+
+    def ties(self, questions: Sequence[str]) -> dict[str, set[str]]:
+        """What ties each of some questions to its siblings."""
+        found: dict[str, set[str]] = {name: set() for name in questions}
+        for start in range(0, len(questions), 500):
+            some = questions[start : start + 500]
+            held = ", ".join("?" * len(some))
+            for name, tie in self._rows(f"SELECT question, tie FROM tie WHERE question IN ({held})", *some):
+                found[str(name)].add(str(tie))
+        return found
+
+    def entry(self, name: str) -> Entry | None:
+        """A question as lists show it; None where the bank does not have it."""
+        rows = self._rows(f"SELECT {_ENTRY} FROM question WHERE id = ?", name)
+        return Entry(*rows[0]) if rows else None  # type: ignore[arg-type]
 
     def _ids(self) -> list[str]:
         return [str(row[0]) for row in self._rows("SELECT id FROM question")]

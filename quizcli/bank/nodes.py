@@ -16,6 +16,9 @@ from quizcli.errors import BankError, Problem
 LARGEST = 1_000_000
 """Bytes: a larger file is no topic."""
 
+LARGEST_NUMBER = 10**18
+"""A whole number beyond this is text: nothing here counts so far."""
+
 DEEPEST = 20
 """Levels of nesting."""
 
@@ -97,7 +100,9 @@ def read_text(text: str, shown: str) -> Node:
             [Problem(shown, mark.line + 1 if mark else 0, f"broken YAML: {error.problem or error.context}")]
         ) from error
     except yaml.reader.ReaderError as error:
-        line = text[: error.position].count("\n") + 1
+        # libyaml counts bytes, the parser written in Python characters.
+        read = text.encode()[: error.position] if hasattr(yaml, "CSafeLoader") else text[: error.position].encode()
+        line = read.count(b"\n") + 1
         character = chr(error.character) if isinstance(error.character, int) else str(error.character)
         what = f"YAML does not allow the character {character!r}: delete it"
         raise BankError([Problem(shown, line, what)]) from error
@@ -201,6 +206,8 @@ class _Builder:
             if kind in ("null", "bool", "int", "float"):
                 try:
                     value = getattr(self._scalar_types, f"construct_yaml_{kind}")(yaml.ScalarNode(tag, event.value))
-                except ValueError:
+                except (ValueError, OverflowError):
+                    value = event.value
+                if isinstance(value, int) and abs(value) > LARGEST_NUMBER:
                     value = event.value
         return Node("scalar", line, value, event.value)

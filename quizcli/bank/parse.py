@@ -43,6 +43,7 @@ class ParsedTopic:
     report: Report
     nodes: tuple[Node, ...]
     reference_lines: dict[str, int]
+    needs_line: int
 
     def line(self, question: Question) -> int:
         return self.nodes[self.topic.questions.index(question)].line
@@ -62,6 +63,7 @@ def parse_topic(path: Path, shown: str) -> ParsedTopic:
     needs = fields.texts("needs")
     for need in needs:
         report.link("topic", need, fields.line("needs"))
+    needs_line = fields.line("needs")
     references = _references(fields)
     nodes = fields.items("questions", least=1)
     questions = tuple(_question(report, node, name, references) for node in nodes)
@@ -74,7 +76,7 @@ def parse_topic(path: Path, shown: str) -> ParsedTopic:
     if report.problems:
         raise BankError(report.problems)
     lines = root.fields["references"].key_lines if references else {}
-    return ParsedTopic(topic, report, tuple(nodes), lines)
+    return ParsedTopic(topic, report, tuple(nodes), lines, needs_line)
 
 
 def parse_question(node: Node, topic: str) -> Question:
@@ -209,6 +211,8 @@ def _entry(fields: Fields, node: Node) -> tuple[Phrase, ...]:
 
 def _phrase(fields: Fields, node: Node) -> Phrase:
     if isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        # A number to listen for is meant as it is written: 0.10 is not 0.1.
+        node.value = node.raw
         return (node.raw,)
     text = fields.words(node, "a phrase of 'listen_for' or 'not'")
     synonyms = tuple(part.strip() for part in text.split("|"))
@@ -237,7 +241,9 @@ def _proof(fields: Fields, key: str, settings: dict[str, Scalar] | None = None) 
     if text and (not demo or not claim or "/" in claim):
         fields.problem(key, f"'{key}' must be demo/claim, not '{text}'")
     proof = Proof(demo.replace("-", "_"), claim)
-    fields.report.link("claim", str(proof), fields.line(key), [settings] if settings else ())
+    fields.report.link("claim", str(proof), fields.line(key))
+    if settings:
+        fields.report.link("settings", proof.demo, fields.line("with"), [settings])
     return proof
 
 
@@ -263,5 +269,7 @@ def _exhibit(fields: Fields) -> Exhibit | None:
         return None
     entry = Fields(fields.report, node, ("demo", "plot", "with"), f"{fields.what}: exhibit")
     exhibit = Exhibit(entry.text("demo").replace("-", "_"), entry.text("plot"), entry.settings("with"))
-    fields.report.link("plot", f"{exhibit.demo}/{exhibit.plot}", node.line, [dict(exhibit.settings)])
+    fields.report.link("plot", f"{exhibit.demo}/{exhibit.plot}", node.line)
+    if exhibit.settings:
+        fields.report.link("settings", exhibit.demo, entry.line("with"), [dict(exhibit.settings)])
     return exhibit

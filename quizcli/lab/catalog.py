@@ -61,7 +61,7 @@ class Parameter:
                 "0": False,
             }.get(word, text)
         elif self.kind == "choice":
-            value = next((choice for choice in self.choices if choice.lower() == word.replace("_", "-")), text)
+            value = next((choice for choice in self.choices if _plain(choice) == _plain(word)), text)
         else:
             with suppress(ValueError):
                 value = int(word) if self.kind == "int" else float(word)
@@ -70,7 +70,8 @@ class Parameter:
     def check(self, value: Any) -> Value:
         """The value in the parameter's own type, or a UsageError that names what is allowed."""
         if self.kind == "float" and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            with suppress(OverflowError):
+                value = float(value)
         fits = {"int": int, "float": float, "bool": bool, "choice": str}[self.kind]
         right = type(value) is fits
         if right and self.kind == "choice":
@@ -128,8 +129,14 @@ class Demo:
     claims: Mapping[str, ClaimSpec]
     measures: Mapping[str, str]
     prediction: Prediction
-    pictures: frozenset[str]
+    plots: frozenset[str]
+    images: frozenset[str]
     imports: frozenset[str]
+
+    @property
+    def pictures(self) -> frozenset[str]:
+        """Everything that it draws."""
+        return self.plots | self.images
 
     @property
     def source(self) -> str:
@@ -204,7 +211,7 @@ class _Reader:
                 "a demo begins with a docstring: one line that says what it shows, then the formula and the source",
             )
         parameters = self.parameters()
-        measures = self.literal("measures", dict)
+        measures = self.literal("measures")[1]
         return Demo(
             name=self.path.stem,
             path=self.path,
@@ -214,63 +221,66 @@ class _Reader:
             claims=self.claims(parameters),
             measures={str(name): str(meaning) for name, meaning in measures.items()},
             prediction=self.prediction(measures),
-            pictures=self.pictures(),
+            plots=self.yielded("Plot"),
+            images=self.yielded("Image"),
             imports=self.imports(),
         )
 
-    def literal(self, name: str, kind: type) -> Any:
+    def literal(self, name: str) -> tuple[ast.Assign, dict[Any, Any]]:
+        """A mapping that stands at the top of the file as a pure literal."""
         for node in self.tree.body:
             if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == name for t in node.targets):
                 try:
                     value = ast.literal_eval(node.value)
-                except ValueError:
+                except (ValueError, TypeError):
                     raise self.fail(node, f"`{name}` must be a pure literal") from None
-                if not isinstance(value, kind):
-                    raise self.fail(node, f"`{name}` must be a {kind.__name__}")
-                return value
+                if not isinstance(value, dict):
+                    raise self.fail(node, f"`{name}` must be a dict")
+                return node, value
         raise self.fail(None, f"`{name} = ...` is missing at the top of the file")
 
     def claims(self, parameters: Mapping[str, Parameter]) -> dict[str, ClaimSpec]:
+        node, entries = self.literal("claims")
+        assert isinstance(node.value, ast.Dict)
         specs = {}
-        for name, entry in self.literal("claims", dict).items():
-            if not isinstance(entry, dict) or set(entry) != {"says", "false_when"} or not entry["false_when"]:
-                raise self.fail(None, f"claim '{name}' needs exactly `says` and a filled `false_when`")
-            for key, value in entry["false_when"].items():
-                if key not in parameters:
-                    raise self.fail(
-                        None, f"claim '{name}': `false_when` names no parameter '{key}'{suggest(key, parameters)}"
-                    )
+        for key, (name, entry) in zip(node.value.keys, entries.items(), strict=False):
+            falsifier = entry.get("false_when") if isinstance(entry, dict) else None
+            if set(entry) != {"says", "false_when"} or not isinstance(falsifier, dict) or not falsifier:
+                raise self.fail(key, f"claim '{name}' needs exactly `says` and a filled `false_when`")
+            for parameter, value in falsifier.items():
+                if parameter not in parameters:
+                    near = suggest(str(parameter), parameters)
+                    raise self.fail(key, f"claim '{name}': `false_when` names no parameter '{parameter}'{near}")
                 try:
-                    parameters[key].check(value)
+                    parameters[parameter].check(value)
                 except UsageError as error:
-                    raise self.fail(None, f"claim '{name}': `false_when`: {error}") from None
-            specs[str(name)] = ClaimSpec(str(name), str(entry["says"]), entry["false_when"])
+                    raise self.fail(key, f"claim '{name}': `false_when`: {error}") from None
+            specs[str(name)] = ClaimSpec(str(name), str(entry["says"]), falsifier)
         return specs
 
-    def prediction(self, measures: Mapping[str, Any]) -> Prediction:
-        entry = self.literal("predict", dict)
+    def prediction(self, measures: Mapping[Any, Any]) -> Prediction:
+        node, entry = self.literal("predict")
         if set(entry) != {"ask", "measure", "choices"}:
-            raise self.fail(None, "`predict` needs exactly `ask`, `measure` and `choices`")
-        if entry["measure"] not in measures:
-            raise self.fail(
-                None, f"`predict` names no measure '{entry['measure']}'{suggest(str(entry['measure']), measures)}"
-            )
+            raise self.fail(node, "`predict` needs exactly `ask`, `measure` and `choices`")
+        measure = str(entry["measure"])
+        if measure not in measures:
+            raise self.fail(node, f"`predict` names no measure '{measure}'{suggest(measure, map(str, measures))}")
         try:
             choices = tuple(Guess(str(says), float(low), float(high)) for says, (low, high) in entry["choices"].items())
         except (AttributeError, TypeError, ValueError):
-            raise self.fail(None, '`predict`: choices are {"label": [low, high], ...}') from None
+            raise self.fail(node, '`predict`: choices are {"label": [low, high], ...}') from None
         if not 2 <= len(choices) <= 6:
-            raise self.fail(None, "`predict` offers two to six choices")
-        return Prediction(str(entry["ask"]), str(entry["measure"]), choices)
+            raise self.fail(node, "`predict` offers two to six choices")
+        return Prediction(str(entry["ask"]), measure, choices)
 
-    def pictures(self) -> frozenset[str]:
-        """The names of the plots and images that the file yields, where they are literal."""
+    def yielded(self, kind: str) -> frozenset[str]:
+        """The names of the plots, or images, that the file yields, where they are literal."""
         return frozenset(
             str(node.args[0].value)
             for node in ast.walk(self.tree)
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
-            and node.func.id in ("Plot", "Image")
+            and node.func.id == kind
             and node.args
             and isinstance(node.args[0], ast.Constant)
         )
@@ -299,6 +309,16 @@ class _Reader:
             raise self.fail(run, "`run` needs `seed: int = 0`")
         return found
 
+    def range(self, argument: ast.arg, call: ast.Call) -> Range:
+        try:
+            low, high = (ast.literal_eval(bound) for bound in call.args)
+            if not float(low) < float(high):
+                raise ValueError("the bounds must grow")
+        except (ValueError, TypeError):
+            message = f"parameter '{argument.arg}': Range takes two literal numbers, the smaller one first"
+            raise self.fail(call, message) from None
+        return Range(low, high)
+
     def parameter(self, argument: ast.arg, default: ast.expr | None) -> Parameter:
         annotation, extras = argument.annotation, list[ast.expr]()
         if (
@@ -320,7 +340,7 @@ class _Reader:
         span = meaning = None
         for extra in extras:
             if isinstance(extra, ast.Call) and _name(extra.func) == "Range":
-                span = Range(*(ast.literal_eval(bound) for bound in extra.args))
+                span = self.range(argument, extra)
             elif isinstance(extra, ast.Constant):
                 meaning = str(extra.value)
         try:
@@ -332,6 +352,10 @@ class _Reader:
         except (ValueError, UsageError) as error:
             raise self.fail(argument, f"parameter '{argument.arg}': its default does not fit: {error}") from None
         return parameter
+
+
+def _plain(word: str) -> str:
+    return word.strip().lower().replace("_", "-")
 
 
 def _name(node: ast.expr | None) -> str:

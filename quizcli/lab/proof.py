@@ -80,9 +80,9 @@ def prove(demo: Demo, seeds: int) -> DemoProof:
         broken = sum(1 for claim in under if claim is not None and not claim.holds)
         found = ClaimProof(name, tuple(c.measured for c in claims), claims[0].interval, broken, len(under))
         proof.claims.append(found)
-        failing = [seed for seed, claim in enumerate(claims) if not claim.holds]
+        failing = [seed for seed, run in enumerate(defaults) if name in run and not run[name].holds]
         if failing:
-            first = claims[failing[0]]
+            first = defaults[failing[0]][name]
             proof.problems.append(
                 f"claim '{name}' fails at its defaults for seed {failing[0]}:"
                 f" measured {first.measured:.6g}, bound {first.bound}"

@@ -41,7 +41,7 @@ def _evidence(demo: Demo, settings: Mapping[str, Any]) -> Iterator[Evidence]:
             if error.name == "torch":
                 raise DemoRunError(f"demo {demo.name} {TORCH_MISSING}") from error
             raise DemoRunError(_what_failed(demo, error)) from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise DemoRunError(_what_failed(demo, error)) from error
 
 
@@ -115,7 +115,7 @@ def _generators_kept() -> Iterator[None]:
             give_back()
 
 
-def _what_failed(demo: Demo, error: Exception) -> str:
+def _what_failed(demo: Demo, error: BaseException) -> str:
     line = 0
     trace = error.__traceback__
     while trace is not None:

@@ -20,6 +20,8 @@ def to_data(item: Evidence) -> dict[str, Any]:
     if isinstance(item, Claim):
         data = {key: value for key, value in data.items() if value is not None}
         data |= {"holds": item.holds, "bound": item.bound}
+    if isinstance(item, Table):
+        data["rows"] = [[_cell(cell) for cell in row] for row in item.rows]
     finite: dict[str, Any] = _finite(data)
     return finite
 
@@ -28,13 +30,25 @@ def from_data(data: dict[str, Any]) -> Evidence:
     """The evidence that `to_data` came from."""
     kind = _TYPES[data["type"]]
     names = {field.name for field in dataclasses.fields(kind)}
-    item: Evidence = kind(**{name: value for name, value in data.items() if name in names})
+    known = {
+        name: tuple(value) if name in ("between", "near") else value for name, value in data.items() if name in names
+    }
+    if kind is Table:
+        known["rows"] = [
+            [float(cell["number"]) if isinstance(cell, dict) else cell for cell in row] for row in data["rows"]
+        ]
+    item: Evidence = kind(**known)
     return item
 
 
 def dumps(data: Any) -> str:
     """One line of strict JSON, in ASCII: it survives every encoding on its way."""
     return json.dumps(data, allow_nan=False)
+
+
+def _cell(cell: str | float) -> str | float | dict[str, str]:
+    """A table may hold the word "nan" as well as the number: the number is told apart."""
+    return {"number": str(cell)} if isinstance(cell, float) and not math.isfinite(cell) else cell
 
 
 def _finite(value: Any) -> Any:
