@@ -30,6 +30,10 @@ claims = {
         "says": "its code units are correlated with each other, which principal components are not",
         "false_when": {"init": "pca"},
     },
+    "raw-rows-cost": {
+        "says": "without biases, on raw rows whose mean is far from the origin, it ends well above PCA's error",
+        "false_when": {"mean": 0.0},
+    },
     "mixing-is-free": {
         "says": "mix the code by any invertible matrix, undo it in the decoder: the same reconstructions",
         "false_when": {"mistake": "one-sided"},
@@ -130,6 +134,7 @@ def run(
     noise: Annotated[float, Range(0.1, 3.0), "standard deviation σ of the noise to be undone"] = 1.0,
     far_along: Annotated[int, Range(1, 8), "principal direction in which the far point lies"] = 1,
     near_along: Annotated[int, Range(1, 8), "principal direction in which the near point lies"] = 8,
+    mean: Annotated[float, Range(0.0, 10.0), "mean of raw rows, along each direction"] = 2.0,
     init: Literal["random", "pca"] = "random",
     target: Literal["clean", "noisy"] = "clean",
     activation: Literal["tanh", "identity"] = "tanh",
@@ -148,7 +153,7 @@ def run(
     axes = np.linalg.qr(rng.normal(size=(8, 8)))[0]  # (8, 8), a principal direction in each column
     x = white * np.sqrt(VARIANCES) @ axes.T  # (N, 8), mean 0
     if mistake == "no-centering":
-        x += 2.0
+        x += mean
 
     def start(units: int) -> Weights:
         if init == "pca":
@@ -179,6 +184,10 @@ def run(
     cosines = np.linalg.svd(np.linalg.qr(decoder.T)[0].T @ axes[:, :code])[1]  # of the angles between the two spaces
     yield Claim("finds-pca-subspace", measured=np.sqrt(max(0.0, 1 - cosines.min() ** 2)), at_most=0.02)
     yield Claim("units-are-not-components", measured=np.mean(correlations), at_least=0.1)
+    raw_rows = x + mean * axes.sum(1)  # a mean with an equal share along each principal direction
+    raw_encoder, raw_decoder = train(raw_rows, start(code), 1500, rng)
+    raw_error = error(raw_rows @ raw_encoder @ raw_decoder, raw_rows)  # PCA centers, so its error stays `best`
+    yield Claim("raw-rows-cost", measured=raw_error / best[code - 1], at_least=1.1)
     mix = rng.normal(size=(code, code)) + 3 * np.eye(code)
     undo = np.eye(code) if mistake == "one-sided" else np.linalg.inv(mix)
     gap = np.abs(x @ encoder @ mix @ undo @ decoder - x @ encoder @ decoder).max()

@@ -56,7 +56,7 @@ claims = {
 }
 measures = {
     "chain": "∂L/∂w1 of y = w2 relu(w1 x) and L = (y - target)² / 2",
-    "chain-direct": "the same, as if w1 x were the output: w2 and relu's slope forgotten",
+    "chain-direct": "the same, with the factors w2 and relu's slope forgotten",
     "chain-at-unit": "the same, with the last factor x forgotten and relu's slope taken as 1",
     "price-ratio": "multiply-adds of all gradients by central differences over those by backpropagation",
     "buggy-loss-ratio": "training loss at the end over the start, with `bug` in the backward pass",

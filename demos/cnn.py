@@ -32,6 +32,10 @@ claims = {
         "says": "as a matrix from one channel to one map, under 1% as many distinct weights as entries",
         "false_when": {"layer": "local"},
     },
+    "work-grows": {
+        "says": "on pictures twice as high and wide each weight does about four times the multiplications",
+        "false_when": {"layer": "local"},
+    },
     "shift-moves-map": {
         "says": "shift the input by the stride and the map shifts by one, away from the border",
         "false_when": {"layer": "local"},
@@ -158,6 +162,11 @@ def run(
     pixels = np.eye(size * size).reshape(-1, 1, size, size)
     matrix = slide(pad(pixels), places[:, :, :1, :1], stride).reshape(size * size, m * m)
     yield Claim("few-weights", measured=len(np.unique(matrix[matrix != 0])) / matrix.size, at_most=0.01)
+
+    large = conv2d(torch.tensor(pad(np.zeros((1, inputs, 2 * size, 2 * size)))), kernels, stride=stride)
+    growth = large.numel() / y.size  # of the number of units, each with the same C·K·K multiplications
+    more_weights = growth if layer == "local" else 1.0  # separate kernels are needed at the new places, too
+    yield Claim("work-grows", measured=growth / more_weights, between=(3.0, 5.0))
 
     # 3. Move the input. Places whose patch meets padding, or pixels that came in at the edge, are not `inside`.
     moved = slide(pad(np.roll(x, stride, (2, 3))), places, stride)

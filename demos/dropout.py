@@ -65,7 +65,7 @@ claims = {
     },
     "test-error-falls": {"says": "on few noisy points dropout lowers the test error", "false_when": {"points": 600}},
     "hurts-with-plenty": {
-        "says": "a small network with plenty of points ends with a higher test error under dropout",
+        "says": "a small network with plenty of points ends with higher training and test errors under dropout",
         "false_when": {"plenty": 40},
     },
 }
@@ -209,7 +209,7 @@ def run(
         plain, dropped = train(net, x, y, 0.0, seed), train(net, x, y, drop, seed)
         fit, test = error(plain, x, y), error(plain, x_test, y_test)  # (copies,)
         fit_drop, test_drop = error(dropped, x, y), error(dropped, x_test, y_test)
-        ratios.append(np.median(test_drop / test))
+        ratios.append((np.median(test_drop / test), np.median(fit_drop / fit)))
         rows.append([f"{size}", np.median(fit), np.median(test)])
         rows.append([f"{size}, dropout", np.median(fit_drop), np.median(test_drop)])
     yield Table("mean squared error, median of 7 networks", ["points", "training", "test"], rows)
@@ -223,10 +223,11 @@ def run(
     gap_ratio = np.median((test_drop - fit_drop) / (test - fit))
     yield Measure("gap-ratio", gap_ratio)
     yield Claim("gap-narrows", measured=gap_ratio, at_most=0.75)
-    yield Measure("few-ratio", ratios[1])
-    yield Claim("test-error-falls", measured=ratios[1], at_most=0.9)
-    yield Measure("plenty-ratio", ratios[0])
-    yield Claim("hurts-with-plenty", measured=ratios[0], at_least=1.1)
+    (plenty_ratio, plenty_fit_ratio), (few_ratio, _) = ratios
+    yield Measure("few-ratio", few_ratio)
+    yield Claim("test-error-falls", measured=few_ratio, at_most=0.9)
+    yield Measure("plenty-ratio", plenty_ratio)
+    yield Claim("hurts-with-plenty", measured=min(plenty_ratio, plenty_fit_ratio), at_least=1.1)
 
 
 if __name__ == "__main__":

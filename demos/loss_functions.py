@@ -20,11 +20,15 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, m
 
 claims = {
     "squared-error-has-the-factor": {
-        "says": "behind a sigmoid squared error has the gradient 2(p - y) p(1 - p) by the logit",
+        "says": "behind a sigmoid squared error has the derivative 2(p - y) p(1 - p) with respect to the logit",
         "false_when": {"mistake": "no-chain-rule"},
     },
     "squared-error-vanishes": {
         "says": "squared error gives a sigmoid that is sure and wrong (p = 0.01, y = 1) a gradient below 0.05",
+        "false_when": {"probability": 0.5},
+    },
+    "squared-error-bends-down": {
+        "says": "squared error is concave behind a sigmoid that is sure and wrong: second derivative below -0.01",
         "false_when": {"probability": 0.5},
     },
     "cross-entropy-keeps-pulling": {
@@ -36,7 +40,7 @@ claims = {
         "false_when": {"start": 0.0},
     },
     "gradient-is-p-minus-y": {
-        "says": "the gradient of mean softmax cross-entropy by the logits is (p - one-hot y) / N",
+        "says": "the gradient of mean softmax cross-entropy with respect to the logits is (p - one-hot y) / N",
         "false_when": {"mistake": "all-rows"},
     },
     "cross-entropy-is-likelihood": {
@@ -161,12 +165,14 @@ def run(
 
     # The two gradients of one sigmoid, from autograd.
     logit = torch.tensor(np.log(p / (1 - p)), requires_grad=True)
-    (auto_squared,) = torch.autograd.grad((torch.sigmoid(logit) - 1) ** 2, logit)
+    (auto_squared,) = torch.autograd.grad((torch.sigmoid(logit) - 1) ** 2, logit, create_graph=True)
+    (bend,) = torch.autograd.grad(auto_squared, logit)
     (auto_cross,) = torch.autograd.grad(-torch.nn.functional.logsigmoid(logit), logit)
     by_hand = 2 * (p - 1) if mistake == "no-chain-rule" else squared
-    yield Claim("squared-error-has-the-factor", measured=abs(float(auto_squared) - by_hand), at_most=1e-9)
-    yield Claim("squared-error-vanishes", measured=abs(float(auto_squared)), at_most=0.05)
-    yield Claim("cross-entropy-keeps-pulling", measured=abs(float(auto_cross)), at_least=0.9)
+    yield Claim("squared-error-has-the-factor", measured=abs(auto_squared.item() - by_hand), at_most=1e-9)
+    yield Claim("squared-error-vanishes", measured=abs(auto_squared.item()), at_most=0.05)
+    yield Claim("squared-error-bends-down", measured=bend.item(), at_most=-0.01)
+    yield Claim("cross-entropy-keeps-pulling", measured=abs(auto_cross.item()), at_least=0.9)
     steps, paths = zip(*[steps_to_learn(start, loss) for loss in ("squared error", "cross-entropy")], strict=True)
     series = {name: (range(1, len(path) + 1), path) for name, path in zip(("squared", "cross"), paths, strict=True)}
     yield Plot("learning", series, x_label="step (the first is the start)", y_label="p of the true class", log_x=True)

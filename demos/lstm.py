@@ -3,9 +3,9 @@
     i, f, o = σ(x_t W + h_{t-1} U + b)    g = tanh(x_t W + h_{t-1} U + b)    each block with its own W, U, b
     c_t = f ⊙ c_{t-1} + i ⊙ g             h_t = o ⊙ tanh(c_t)
 
-With the gates held fixed ∂c_T/∂c_0 is the product of the forget gates; a plain RNN multiplies by a whole matrix at
-every step. Expect the LSTM's gradient to cross 50 steps with a forget bias of 4 and to vanish with a bias of 0, and
-the two cells to part when both are trained to recall a number 50 steps later.
+Along the cell alone, h held fixed, ∂c_T/∂c_0 is the product of the forget gates; a plain RNN multiplies by a whole
+matrix at every step. Expect the LSTM's gradient to cross 50 steps with a forget bias of 4 and to vanish with a bias
+of 0, and the two cells to part when both are trained to recall a number 50 steps later.
 
 Sources: Hochreiter & Schmidhuber (1997); Gers, Schmidhuber & Cummins (2000), who added the forget gate;
 Jozefowicz, Zaremba & Sutskever (2015) on its bias.
@@ -21,7 +21,7 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range
 claims = {
     "matches-torch": {"says": "the cell by hand gives torch's h and c", "false_when": {"mistake": "gate-order"}},
     "product-of-forget-gates": {
-        "says": "with the gates held fixed, the gradient from c_T to c_0 is the product of the forget gates",
+        "says": "along the cell alone (h held fixed), ∂c_T/∂c_0 is the product of the forget gates",
         "false_when": {"path": "all"},
     },
     "gradient-survives": {
@@ -29,7 +29,7 @@ claims = {
         "false_when": {"cell": "rnn"},
     },
     "rnn-gradient-vanishes": {
-        "says": "tanh RNN, usual initialization: over 50 steps the gradient loses more than six powers of ten",
+        "says": "tanh RNN, weights as torch draws them: over 50 steps the gradient loses more than six powers of ten",
         "false_when": {"lag": 3},
     },
     "half-open-vanishes": {
@@ -49,7 +49,7 @@ claims = {
         "false_when": {"forget_bias": 0.0},
     },
     "rnn-misses": {
-        "says": "an RNN of about as many parameters, trained the same way, stays where it started",
+        "says": "an RNN of a few more parameters, trained the same way, stays at the error of guessing the mean",
         "false_when": {"lag": 3},
     },
 }
@@ -65,7 +65,7 @@ measures = {
     "rnn-error": "the same for the RNN",
 }
 predict = {
-    "ask": "A tanh RNN at its usual initialization: over 50 steps back its gradient shrinks by a factor of",
+    "ask": "A tanh RNN with weights as torch draws them: over 50 steps back its gradient shrinks by a factor of",
     "measure": "rnn-orders",
     "choices": {"less than 10": [-1, 9], "10 to 100,000": [-5, -1], "more than that": [-300, -5]},
 }
@@ -199,8 +199,8 @@ def run(
     yield Measure("forget-orders", orders(along, last))
     yield Claim("product-of-forget-gates", measured=difference, at_most=1e-9)
 
-    # Over all paths (the gates depend on h, and h on c), and beside an RNN of twice the units.
-    units = 2 * hidden
+    # Over all paths (gates and candidate depend on h, and h on c), and beside an RNN.
+    units = 2 * hidden + 2  # so that in the recall below the RNN has a few more parameters than the LSTM
     rnn = [value.double() for value in initialize(generator, 15, inputs, units, 1)]
     last_rnn = torch.randn(15, 1, units, generator=generator).double()
     rnn_orders = orders(gradient(rnn, x, last_rnn), last_rnn)
@@ -244,7 +244,7 @@ def run(
     yield Measure("lstm-error", curves["LSTM"][-1])
     yield Measure("rnn-error", curves["RNN"][-1])
     yield Claim("lstm-recalls", measured=curves["LSTM"][-1], at_most=0.3)
-    yield Claim("rnn-misses", measured=curves["RNN"][-1], at_least=0.7)
+    yield Claim("rnn-misses", measured=curves["RNN"][-1], at_least=0.95)
 
 
 if __name__ == "__main__":

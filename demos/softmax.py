@@ -29,6 +29,10 @@ claims = {
         "says": "without subtracting the maximum, float32 softmax of logits near 100 gives NaN",
         "false_when": {"offset": 0.0},
     },
+    "naive-underflows": {
+        "says": "without subtracting the maximum, float32 softmax of logits all near -120 gives NaN, as 0 / 0",
+        "false_when": {"low": 0.0},
+    },
     "stable-survives": {
         "says": "with the maximum subtracted, the same large logits give the right probabilities",
         "false_when": {"mistake": "no-max"},
@@ -41,6 +45,10 @@ claims = {
         "says": "a low temperature drives softmax towards one-hot on the largest logit (entropy towards 0)",
         "false_when": {"cold": 1.0},
     },
+    "factor-sharpens": {
+        "says": "multiplying distinct logits by 5 raises the largest output",
+        "false_when": {"mistake": "no-exp"},
+    },
     "two-class-is-sigmoid": {
         "says": "softmax over two classes equals the sigmoid of the difference of their logits",
         "false_when": {"mistake": "no-exp"},
@@ -52,7 +60,7 @@ claims = {
 }
 measures = {
     "total": "sum of the probabilities",
-    "nan-share": "share of NaN among the naive outputs on large logits",
+    "nan-share": "share of NaN among the naive outputs on the logits C - 1 to 0 plus `offset`",
     "entropy": "nats, at temperature 1",
     "two-class": "probability of the first of two classes whose logits differ by `gap`",
     "two-class-flipped": "the same with the sign of the gap flipped",
@@ -86,6 +94,7 @@ def run(
     offset: Annotated[float, Range(0.0, 500.0), "added to every logit in the overflow test"] = 100.0,
     gap: Annotated[float, Range(-10.0, 10.0), "difference of two logits"] = 2.0,
     hot: Annotated[float, Range(1.0, 1000.0), "a high temperature"] = 100.0,
+    low: Annotated[float, Range(-500.0, 0.0), "added to every logit in the underflow test"] = -120.0,
     cold: Annotated[float, Range(0.001, 1.0), "a low temperature"] = 0.01,
     mistake: Literal["none", "sigmoid", "no-exp", "no-max"] = "none",
     seed: int = 0,
@@ -119,20 +128,22 @@ def run(
     )
     yield Claim("others-fall", measured=(change < 0).mean(), at_least=1.0)
 
-    # exp overflows float32 above 88.7, and inf / inf is NaN.
-    large = (z + offset).astype(np.float32)
-    with np.errstate(over="ignore", invalid="ignore"):
-        naive = softmax(large, "no-max")
+    # exp overflows float32 above 88.7, and inf / inf is NaN. Below -104 it underflows to 0, and so is 0 / 0.
+    steps = np.arange(classes)[::-1]  # (C,), logits of C - 1 down to 0
+    large, small = (steps + offset).astype(np.float32), (steps + low).astype(np.float32)
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+        naive, naive_low = softmax(large, "no-max"), softmax(small, "no-max")
         stable = softmax(large, mistake if mistake == "no-max" else "none")
     yield Table(
-        f"the same logits plus {offset:g}, in float32",
+        f"logits {classes - 1} to 0 plus {offset:g}, in float32",
         ["class", "logit", "naive", "minus the maximum"],
         [[str(i), large[i], naive[i], stable[i]] for i in range(classes)],
     )
     nan_share = np.isnan(naive).mean()
     yield Measure("nan-share", nan_share)
     yield Claim("naive-overflows", measured=nan_share, at_least=0.2)
-    error = np.nan_to_num(np.abs(stable - softmax(z)), nan=1.0).max()
+    yield Claim("naive-underflows", measured=np.isnan(naive_low).mean(), at_least=0.2)
+    error = np.nan_to_num(np.abs(stable - softmax(steps + 0.0)), nan=1.0).max()
     yield Claim("stable-survives", measured=error, at_most=1e-4)
 
     temperatures = np.geomspace(min(cold, 0.01), max(hot, 100.0), 40)
@@ -150,6 +161,8 @@ def run(
     yield Measure("entropy", entropy(softmax(z)))
     yield Claim("hot-is-uniform", measured=np.log(classes) - entropy(softmax(z / hot)), at_most=0.01)
     yield Claim("cold-is-argmax", measured=entropy(softmax(z / cold)), at_most=0.01)
+    growth = [softmax(5 * two, mistake).max() - softmax(two, mistake).max() for two in logits]
+    yield Claim("factor-sharpens", measured=(np.array(growth) > 1e-9).mean(), at_least=0.9)
 
 
 if __name__ == "__main__":

@@ -25,17 +25,21 @@ claims = {
         "says": "ReLU's slope is 1 where its input is positive and 0 where it is negative",
         "false_when": {"unit": "leaky"},
     },
+    "sigmoid-slope-is-small": {
+        "says": "the sigmoid's slope is nowhere above 1/4, which it has at 0",
+        "false_when": {"squash": "tanh"},
+    },
     "backward-is-right": {
         "says": "passing the gradient on where z was positive agrees with finite differences",
         "false_when": {"mistake": "mask-by-gradient"},
     },
     "sigmoid-vanishes": {
         "says": "20 sigmoid layers, Glorot's weights: the first gradient is under a billionth of the last",
-        "false_when": {"layers": 4},
+        "false_when": {"squash": "tanh"},
     },
     "first-layer-stands-still": {
         "says": "a plain gradient step moves the first of 20 sigmoid layers by under a billionth of its weights",
-        "false_when": {"layers": 4},
+        "false_when": {"squash": "tanh"},
     },
     "relu-with-he-passes": {
         "says": "20 ReLU layers, He's weights: the first gradient is within a factor of ten of the last",
@@ -50,7 +54,7 @@ claims = {
         "false_when": {"layers": 4},
     },
     "half-are-zero": {
-        "says": "with weights symmetric about 0 and no bias, half of the ReLU outputs are exactly 0",
+        "says": "weights symmetric about 0, no bias, data in [0, 1]: half of the ReLU outputs are exactly 0",
         "false_when": {"bias": 1.0},
     },
     "mean-is-positive": {
@@ -58,7 +62,7 @@ claims = {
         "false_when": {"unit": "linear"},
     },
     "kink-is-not-hit": {
-        "says": "with random weights no ReLU input in 10,000 is exactly 0, where the slope is undefined",
+        "says": "with random weights not one ReLU input in 10,000 is exactly 0, where the slope is undefined",
         "false_when": {"relu_variance": 0.0},
     },
     "rescaling-keeps-output": {
@@ -70,7 +74,7 @@ claims = {
         "false_when": {"unit": "softplus"},
     },
     "sigmoid-costs-more": {
-        "says": "one sigmoid takes over ten times the floating-point operations of one ReLU",
+        "says": "with exp written as arithmetic, a sigmoid takes over ten times the operations of a ReLU",
         "false_when": {"exp_counts": "one"},
     },
     "product-dominates": {
@@ -102,10 +106,16 @@ ACTIVATIONS = {  # each with its slope, both as functions of the pre-activation 
     "sigmoid": (sigmoid, lambda z: sigmoid(z) * (1 - sigmoid(z))),
     "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float)),
     "leaky": (lambda z: np.maximum(z, 0.1 * z), lambda z: np.where(z > 0, 1.0, 0.1)),
+    "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
     "softplus": (lambda z: np.logaddexp(z, 0), sigmoid),
     "linear": (lambda z: z, np.ones_like),
 }
 TINY = 1e-300  # keeps logarithms finite where all is zero
+
+
+def slopes_by_differences(unit: str, points: np.ndarray) -> np.ndarray:
+    f = ACTIVATIONS[unit][0]
+    return (f(points + 1e-6) - f(points - 1e-6)) / 2e-6
 
 
 def forward(x: np.ndarray, weights: np.ndarray, unit: str, bias: float = 0.0) -> tuple[list, list]:
@@ -152,7 +162,8 @@ def profile(rng: np.random.Generator, unit: str, variance: float, layers: int, w
     found: dict[str, list] = {"gradient": [], "step": [], "zeros": [], "center": [], "kinks": []}
     for _ in range(9):
         weights = rng.normal(0.0, 1.0, (layers, width, width)) * np.sqrt(variance / width)
-        x, target = rng.normal(0.0, 1.0, (2, 64, width))
+        x = rng.uniform(0.0, 1.0, (64, width))  # like pixels, and not centered
+        target = rng.normal(0.0, 1.0, (64, width))
         a, z = forward(x, weights, unit, bias)
         deltas, gradients = backward(target, a, z, weights, unit)
         step = 0.1 * np.linalg.norm(gradients[0]) / (np.linalg.norm(weights[0]) + TINY)  # at a learning rate of 0.1
@@ -182,6 +193,7 @@ def run(
     relu_variance: Annotated[float, Range(0.0, 16.0), "of a ReLU weight, times n: He 2, Glorot 1"] = 2.0,
     bias: Annotated[float, Range(-2.0, 2.0), "of every ReLU unit"] = 0.0,
     unit: Literal["relu", "leaky", "softplus", "linear"] = "relu",
+    squash: Literal["sigmoid", "tanh"] = "sigmoid",
     mistake: Literal["none", "mask-by-gradient"] = "none",
     links: Annotated[int, Range(1, 20), "units in a chain one unit wide"] = 3,
     weight: Annotated[float, Range(-16.0, 16.0), "each weight of that chain"] = 2.0,
@@ -208,12 +220,14 @@ def run(
 
     rng = np.random.default_rng(seed)
     points = np.linspace(-3.0, 3.0, 100)  # an even number of them: 0 is not among them
-    rise = ACTIVATIONS[unit][0](points + 1e-6) - ACTIVATIONS[unit][0](points - 1e-6)
-    yield Claim("slope-is-0-or-1", measured=np.abs(rise / 2e-6 - (points > 0)).max(), at_most=1e-4)
+    slopes = slopes_by_differences(unit, points)
+    yield Claim("slope-is-0-or-1", measured=np.abs(slopes - (points > 0)).max(), at_most=1e-4)
+    steepest = slopes_by_differences(squash, np.linspace(-8.0, 8.0, 1601)).max()  # here 0 is among them
+    yield Claim("sigmoid-slope-is-small", measured=steepest, near=(0.25, 1e-6))
     yield Claim("backward-is-right", measured=gradient_error(rng, unit, mistake), at_most=1e-4)
 
     networks = {
-        "sigmoid, 1/n": profile(rng, "sigmoid", 1.0, layers, width),
+        f"{squash}, 1/n (Glorot)": profile(rng, squash, 1.0, layers, width),
         f"{unit}, {relu_variance:g}/n as set": profile(rng, unit, relu_variance, layers, width, bias),
         "relu, 1/n (Glorot)": profile(rng, "relu", 1.0, layers, width),
         "relu, 8/n (twice He's)": profile(rng, "relu", 8.0, layers, width),

@@ -24,7 +24,7 @@ claims = {
         "false_when": {"mistake": "linear-hidden"},
     },
     "frozen-hidden-fits": {
-        "says": "behind three random, untrained tanh units a linear output fits XOR exactly",
+        "says": "behind three random, untrained tanh units a linear output fits XOR exactly, in each of 200 draws",
         "false_when": {"activation": "linear"},
     },
     "linear-hidden-stalls": {
@@ -176,7 +176,7 @@ def run(
     _, h, _ = forward(x, start(starts, 3, rng), activation)  # (R, 4, 3)
     features = np.concatenate([h, np.ones((starts, 4, 1))], axis=2)  # (R, 4, 4)
     misfit = np.abs(features @ np.linalg.pinv(features) @ t - t).max(axis=1)  # (R,)
-    yield Claim("frozen-hidden-fits", measured=np.median(misfit), at_most=1e-6)
+    yield Claim("frozen-hidden-fits", measured=misfit.max(), at_most=1e-6)
 
     # The gradient along a random direction, by hand and by central differences.
     net, way = start(1, 2, rng), start(1, 2, rng)
