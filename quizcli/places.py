@@ -33,3 +33,13 @@ def cache_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("dlquiz", appauthor=False))
+
+
+def data_folder() -> Path:
+    """Where what must not be lost is kept: `$DLQUIZ_HOME/data`, else the platform's folder for user data."""
+    home = os.environ.get("DLQUIZ_HOME")
+    if home:
+        return Path(home) / "data"
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("dlquiz", appauthor=False))

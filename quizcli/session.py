@@ -5,8 +5,8 @@
               │  └──── undo ───────┤
               └─ skip, withdraw    └─ void
 
-Nothing is stored here. Whoever runs a session may pass `record`, which is called with each answer as it is
-accepted, before the next question can be asked, and `forget`, which is called when an accepted answer is undone.
+Nothing is stored here. A `Keeper` may be passed: it is told of each action as it happens, before the next question can
+be asked, and of each that is taken back.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, Protocol
 
 from quizcli.drawing import draw
 from quizcli.grading import collides, grade, grade_ticks, may_rate
@@ -30,10 +30,14 @@ from quizcli.model import (
     Rating,
     Response,
     Said,
+    Settings,
     Verdict,
 )
 
-Outcome = Literal["answered", "skipped", "voided", "withdrawn"]
+AFTER_OTHERS: Final = 5
+"""A question that comes again comes after so many others, where there are as many."""
+
+Outcome = Literal["answered", "skipped", "voided", "withdrawn", "buried", "suspended"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,37 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What became of one asked question."""
+    """What became of one asked question; `receipt` is what the keeper gave for it, to take it back by."""
 
     asked: Asked
     outcome: Outcome
     record: Record | None = None
     reason: str = ""
+    receipt: object = None
+
+
+class Keeper(Protocol):
+    """Keeps what a session does. What it returns is given back to it when the action is undone."""
+
+    def wants(self, question: str) -> bool:
+        """Whether the question is still to be asked: another session may have asked it meanwhile."""
+        ...
+
+    def answered(self, record: Record) -> object: ...
+
+    def voided(self, asked: Asked, response: Response | None, seconds: float) -> object: ...
+
+    def put_away(self, asked: Asked, outcome: Outcome) -> object: ...
+
+    def take_back(self, receipt: object) -> None: ...
+
+    def take_back_older(self) -> tuple[str, Settings, tuple[int, ...]] | None:
+        """Undo an action of an earlier session; the question with its drawn values and order, None at the beginning."""
+        ...
+
+    def asks_again(self, question: str) -> bool:
+        """Whether a question that was just answered is to come again in this session."""
+        ...
 
 
 @dataclass(slots=True)
@@ -106,11 +135,11 @@ class Session:
     load: Callable[[str], Question]
     seed: str
     clock: Callable[[], float]
-    record: Callable[[Record], None] | None = None
-    forget: Callable[[Record], None] | None = None
+    keeper: Keeper | None = None
     steps: list[Step] = field(default_factory=list)
     _waiting: deque[Asked | str] = field(default_factory=deque)
     _turns: dict[str, int] = field(default_factory=dict)
+    _certain: set[str] = field(default_factory=set)
     _standing: _Standing | None = None
 
     def __post_init__(self) -> None:
@@ -132,11 +161,16 @@ class Session:
         """The next question, or None at the end. The standing one must have been dealt with."""
         if self._standing is not None:
             raise RuntimeError("a question still stands")
-        if not self._waiting:
-            return None
-        asked = self._drawn(self._waiting.popleft())
-        self._standing = _Standing(asked, self.clock())
-        return asked
+        while self._waiting:
+            waiting = self._waiting.popleft()
+            name = _name(waiting)
+            if self.keeper is not None and name not in self._certain and not self.keeper.wants(name):
+                continue
+            self._certain.discard(name)
+            asked = self._drawn(waiting)
+            self._standing = _Standing(asked, self.clock())
+            return asked
+        return None
 
     def peek(self) -> Asked | None:
         """The question after the standing one, drawn already, so that its values can be computed meanwhile."""
@@ -215,18 +249,30 @@ class Session:
         if not may_rate(verdict, chosen):
             raise ValueError("a wrong answer cannot be graded up")
         record = Record(standing.asked, response, verdict, chosen, standing.seconds)
-        if self.record is not None:
-            self.record(record)
-        self._finish(Step(standing.asked, "answered", record))
+        receipt = self.keeper.answered(record) if self.keeper is not None else None
+        self._finish(Step(standing.asked, "answered", record, receipt=receipt))
+        name = standing.asked.question.id
+        if self.keeper is not None and self.keeper.asks_again(name):
+            self._waiting.insert(min(AFTER_OTHERS, len(self._waiting)), name)
         return record
 
     # --- Ways out ------------------------------------------------------------------------------------
 
     def void(self) -> None:
         """Misread or mistyped: the answer does not count, and the question comes again at the end, drawn anew."""
-        asked = self._stand().asked
-        self._finish(Step(asked, "voided"))
+        standing = self._stand()
+        asked, receipt = standing.asked, None
+        if self.keeper is not None:
+            receipt = self.keeper.voided(asked, standing.response, standing.seconds)
+        self._finish(Step(asked, "voided", receipt=receipt))
         self._waiting.append(asked.question.id)
+
+    def put_away(self, outcome: Literal["buried", "suspended"]) -> None:
+        """Bury the question until tomorrow, or suspend it until further notice; needs a keeper."""
+        asked = self._stand().asked
+        if self.keeper is None:
+            raise RuntimeError("nothing keeps what is put away")
+        self._finish(Step(asked, outcome, receipt=self.keeper.put_away(asked, outcome)))
 
     def skip(self) -> None:
         """Leave the question for now."""
@@ -246,17 +292,28 @@ class Session:
             self._waiting.appendleft(standing.asked)
             self._standing = None
             return True
+        earlier = None
         if not self.steps:
-            return False
+            earlier = None if self.keeper is None else self.keeper.take_back_older()
+            if earlier is None:
+                return False
+        elif self.keeper is not None and self.steps[-1].receipt is not None:
+            self.keeper.take_back(self.steps[-1].receipt)
         if standing is not None:
             self._waiting.appendleft(standing.asked)
             self._standing = None
+        if earlier is not None:
+            name, drawn, order = earlier
+            question = self.load(name)
+            # The question may have been edited since: options that came or went are shown in a new order.
+            fresh = draw(question, self.seed).order
+            self._forget_waiting(name)
+            self._put_first(Asked(question, order if sorted(order) == sorted(fresh) else fresh, drawn))
+            return True
         step = self.steps.pop()
-        if step.outcome == "voided":
-            self._take_back_repeat(step.asked)
-        if step.record is not None and self.forget is not None:
-            self.forget(step.record)
-        self._waiting.appendleft(step.asked)
+        if step.outcome in ("voided", "answered"):
+            self._take_back_repeat(step)
+        self._put_first(step.asked)
         return True
 
     def summary(self) -> Summary:
@@ -295,14 +352,26 @@ class Session:
         self._turns[waiting] = turn + 1
         return draw(self.load(waiting), self.seed, turn)
 
-    def _take_back_repeat(self, asked: Asked) -> None:
-        """Remove the repetition that voiding had put at the end."""
+    def _put_first(self, asked: Asked) -> None:
+        self._waiting.appendleft(asked)
+        self._certain.add(asked.question.id)
+
+    def _take_back_repeat(self, step: Step) -> None:
+        """Remove the repetition that the step had put into the queue, where it is still there."""
+        if step.outcome == "answered" and (step.record is None or step.record.rating is not Rating.AGAIN):
+            return
+        self._forget_waiting(step.asked.question.id)
+
+    def _forget_waiting(self, name: str) -> None:
+        """Remove the last place of a question in the queue, where it has one."""
         for place in reversed(range(len(self._waiting))):
-            waiting = self._waiting[place]
-            name = waiting if isinstance(waiting, str) else waiting.question.id
-            if name == asked.question.id:
+            if _name(self._waiting[place]) == name:
                 del self._waiting[place]
                 return
+
+
+def _name(waiting: Asked | str) -> str:
+    return waiting if isinstance(waiting, str) else waiting.question.id
 
 
 def measures_wanted(asked: Asked) -> tuple[str, tuple[str, ...]] | None:

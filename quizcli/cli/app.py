@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quizcli import __version__
-from quizcli.cli import bank, browse, demo, home, practice
+from quizcli.cli import bank, browse, cards, demo, doctor, home, optimize, practice, stats, study
 from quizcli.errors import UsageError
 
 app = typer.Typer(
@@ -20,6 +20,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 practice.register(app)
+study.register(app)
+optimize.register(app)
+cards.register(app)
+doctor.register(app)
+stats.register(app)
 demo.register(app)
 browse.register(app)
 app.add_typer(bank.app, name="bank")

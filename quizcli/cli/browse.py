@@ -59,14 +59,18 @@ def topics(json: AsJson = False) -> None:
 
     console = make_console()
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    with_area = console.width >= 96
     grid.add_column("topic", style="key", overflow="fold")
-    for name in ("area", *KINDS, *LEVELS):
-        grid.add_column(name, justify="left" if name == "area" else "right", overflow="fold")
+    if with_area:
+        grid.add_column("area", style="dim", overflow="fold")
+    for name in (*KINDS, *LEVELS):
+        grid.add_column(name, justify="right", overflow="fold")
     for info in infos:
         of = counts[info.name]
         kinds, levels = _tally(entry.kind for entry in of), _tally(entry.level for entry in of)
         cells = [str(kinds.get(kind, "")) for kind in KINDS] + [str(levels.get(level, "")) for level in LEVELS]
-        grid.add_row(Text(inert(info.name)), Text(inert(info.area), style="dim"), *cells)
+        area = [Text(inert(info.area))] if with_area else []
+        grid.add_row(Text(inert(info.name)), *area, *cells)
     console.print(grid)
     console.print(
         Text(f"\n{len(infos)} topics, {len(entries)} questions; dlquiz practice TOPIC asks them", style="dim")
@@ -198,8 +202,50 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
     references = library.topic(question.topic).references
     console.print(screen.everything(asked, answer, references, lambda belief: library.misconception(belief)[0]))
     console.print()
+    _show_history(console, library, question.id)
     demo = f"dlquiz demo {question.demo.replace('_', '-')}"
     console.print(Text(demo, style="code").append(f"   {path}:{line}", style="dim"))
+
+
+def _show_history(console: Console, library: Library, question: str) -> None:
+    """The learner's own answers to the question, and why it is due when it is."""
+    from rich.text import Text
+
+    from quizcli.cli.sitting import open_progress
+    from quizcli.errors import QuizError
+    from quizcli.places import data_folder
+    from quizcli.progress import events
+    from quizcli.scheduling import day_as_date
+    from quizcli.view.question import RATINGS
+    from quizcli.view.terminal import inert
+
+    if not (data_folder() / "progress.sqlite").exists():
+        return
+    try:
+        progress = open_progress(library)
+    except QuizError:
+        return
+    history = progress.history(question)
+    if not history:
+        return
+    console.print(Text("Your answers", style="heading"))
+    for event in history:
+        what = RATINGS[event.rating] if event.rating is not None else event.kind
+        text = f": {inert(str(event.body.get('text', '')))}" if event.kind in (events.NOTE, events.MARK) else ""
+        console.print(Text(f"  {day_as_date(event.day)}  {what}{text}"))
+    state, today = progress.state(question), progress.today()
+    if state.memory is not None and state.due is not None and state.last is not None:
+        recall = progress.scheduler.recall(state.memory, max(0, today - state.last))
+        console.print(
+            Text(
+                f"  Due {day_as_date(state.due)}: recall is {recall:.0%} now and falls to 90% in"
+                f" {max(0.0, state.memory.stability - (today - state.last)):.0f} days"
+                f" (stability {state.memory.stability:.1f} days, difficulty {state.memory.difficulty:.1f} of 10)."
+            )
+        )
+    if state.suspended or state.buried > today:
+        console.print(Text(f"  It is {'suspended' if state.suspended else 'buried until tomorrow'}.", style="partly"))
+    console.print()
 
 
 def _example(question: Question) -> Asked:

@@ -1,17 +1,12 @@
-"""`dlquiz practice`: questions now, nothing stored."""
+"""`dlquiz practice`: questions now, whatever is due."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import Annotated
 
 import typer
 
 from quizcli.model import KINDS, LEVELS, SKILLS
-
-if TYPE_CHECKING:
-    from quizcli.bank.library import Library, Selection
-    from quizcli.lab.laboratory import Laboratory
-T = TypeVar("T")
 
 
 def register(app: typer.Typer) -> None:
@@ -29,71 +24,39 @@ def practice(
     level: Annotated[str | None, typer.Option("--level", help=f"Only of this level: {', '.join(LEVELS)}.")] = None,
     skill: Annotated[str | None, typer.Option("--skill", help=f"Only for this skill: {', '.join(SKILLS)}.")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Choose and draw in a way that can be repeated.")] = None,
+    missed: Annotated[bool, typer.Option("--missed", help="Only questions whose newest answer was wrong.")] = False,
+    no_record: Annotated[bool, typer.Option("--no-record", help="Leave no trace in your progress.")] = False,
 ) -> None:
     """Be quizzed: questions of all topics, of some, or those named by their ids."""
-    from dataclasses import replace
-
-    from quizcli.bank.library import Library
-    from quizcli.places import bank_folder, cache_folder
-
-    library = Library(bank_folder(), cache_folder())
-    selection = library.select(what or [])
-    selection = replace(
-        selection,
-        kind=_one_of("kind", kind, KINDS),
-        level=_one_of("level", level, LEVELS),
-        skill=_one_of("skill", skill, SKILLS),
-    )
-    raise typer.Exit(_run(library, selection, count, seed))
-
-
-def _one_of(name: str, given: str | None, known: tuple[T, ...]) -> T | None:
-    """A filter's value as a person types it; a UsageError names what there is."""
-    if given is None:
-        return None
-    from quizcli.errors import UsageError, suggest
-
-    plain = given.strip().lower().replace("_", "-")
-    for value in known:
-        if str(value) == plain:
-            return value
-    words = [str(value) for value in known]
-    raise UsageError(f"--{name} {given}: no such {name}{suggest(plain, words)}; there are {', '.join(words)}")
-
-
-def _run(library: Library, selection: Selection, count: int, seed: int | None) -> int:
     import random
     import sys
-    import time
 
     from quizcli.choosing import choose
-    from quizcli.session import Session
-    from quizcli.view.examiner import Examiner
-    from quizcli.view.terminal import make_console
+    from quizcli.cli.sitting import open_library, open_progress, select, sit
+    from quizcli.errors import QuizError
+    from quizcli.keeping import ProgressKeeper
 
+    library = open_library()
+    selection = select(library, what, kind, level, skill)
+    keeper = None
+    if not no_record or missed:
+        try:
+            progress = open_progress(library)
+            keeper = ProgressKeeper(progress, library, None, study=False)
+        except QuizError as error:
+            if missed:
+                raise
+            print(f"{error}\nThis practice is not recorded.", file=sys.stderr)
     chosen_seed = seed if seed is not None else random.SystemRandom().randrange(2**32)
-    ids = choose(library, selection, count, random.Random(chosen_seed))
+    if missed and keeper is not None:
+        from quizcli.studying import missed_questions
+
+        ids = missed_questions(keeper.progress, library, selection)[:count]
+        nothing = "Nothing missed: no question whose newest answer was wrong."
+    else:
+        ids = choose(library, selection, count, random.Random(chosen_seed))
+        nothing = "No question fits: dlquiz topics shows how many there are of each kind."
     if not ids:
-        typer.echo("No question fits: dlquiz topics shows how many there are of each kind.")
-        return 0
-    session = Session(ids, library.question, str(chosen_seed), time.monotonic)
-    examiner = Examiner(make_console(), session, library, _open_laboratory)
-    try:
-        if sys.stdin.isatty() and examiner.console.is_terminal:
-            from quizcli.view.interactive import KeyQuiz
-
-            return 0 if KeyQuiz(examiner).run() else 130
-        from quizcli.view.lines import LineQuiz
-
-        LineQuiz(examiner, sys.stdin).run()
-    finally:
-        examiner.close()
-    return 0
-
-
-def _open_laboratory() -> Laboratory:
-    from quizcli.lab.catalog import Catalog
-    from quizcli.lab.laboratory import Laboratory
-    from quizcli.places import demo_folder
-
-    return Laboratory(Catalog(demo_folder()))
+        typer.echo(nothing)
+        return
+    raise typer.Exit(sit(library, ids, str(chosen_seed), None if no_record else keeper))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from rich.console import Console, RenderableType
 from rich.rule import Rule
@@ -13,7 +13,7 @@ from rich.text import Text
 
 from quizcli.bank.library import Library
 from quizcli.errors import QuizError
-from quizcli.model import Answer, Asked, Computed, Measured, Number, Response, Verdict
+from quizcli.model import Answer, Asked, Computed, Measured, Number, Question, Rating, Response, Verdict
 from quizcli.session import Session, can_be_asked, measured_from, measures_wanted
 from quizcli.view import question as screen
 from quizcli.view.prose import inline
@@ -23,6 +23,26 @@ if TYPE_CHECKING:
     from quizcli.lab.catalog import Demo
     from quizcli.lab.chart import Paper
     from quizcli.lab.laboratory import Laboratory
+
+
+class Diary(Protocol):
+    """What a learner's progress adds to a session."""
+
+    def what_next(self, question: str) -> str:
+        """When a question that was just answered comes back, in words."""
+        ...
+
+    def advice(self, question: Question) -> str | None:
+        """What to do about a question that is missed again and again; None where there is nothing to say."""
+        ...
+
+    def notes(self, question: str) -> list[str]:
+        """The learner's notes on a question."""
+        ...
+
+    def note(self, question: str, text: str) -> None: ...
+
+    def mark(self, question: str, text: str) -> None: ...
 
 
 class WithdrawnError(Exception):
@@ -41,6 +61,7 @@ class Examiner:
     session: Session
     library: Library
     open_laboratory: Callable[[], Laboratory]
+    diary: Diary | None = None
 
     @cached_property
     def laboratory(self) -> Laboratory:
@@ -149,6 +170,41 @@ class Examiner:
         if what is not None:
             self.print("")
             self.print(what)
+        for note in self.diary.notes(asked.question.id) if self.diary is not None else ():
+            self.print(Text(f"Your note: {inert(note)}", style="dim"))
+
+    def accept(self, rating: Rating | None) -> bool:
+        """Take the answer with the proposed grade or another and say what follows; False where it was not kept."""
+        try:
+            record = self.session.accept(rating)
+        except QuizError as error:
+            self.print(Text(f"{inert(str(error))}; grade again to try once more", style="wrong"))
+            return False
+        said = f"Graded {record.rating.value} ({screen.RATINGS[record.rating]})."
+        if self.diary is not None:
+            said += f" {self.diary.what_next(record.asked.question.id)}"
+        self.print(Text(said, style="dim"))
+        advice = self.diary.advice(record.asked.question) if self.diary is not None else None
+        if advice is not None:
+            self.print(Text(advice, style="partly"))
+        return True
+
+    def put_away(self, outcome: Literal["buried", "suspended"]) -> None:
+        self.session.put_away(outcome)
+        how = "Put away until tomorrow." if outcome == "buried" else "Suspended; dlquiz cards lists what is."
+        self.print(Text(how, style="dim"))
+
+    def note(self, asked: Asked, text: str) -> None:
+        """Keep a private note on the question."""
+        if self.diary is not None and text.strip():
+            self.diary.note(asked.question.id, text.strip())
+            self.print(Text("Noted.", style="dim"))
+
+    def mark(self, asked: Asked, text: str) -> None:
+        """Keep that the question seems wrong."""
+        if self.diary is not None:
+            self.diary.mark(asked.question.id, text.strip())
+            self.print(Text("Marked; dlquiz cards --marked lists what is.", style="dim"))
 
     def show_everything(self, asked: Asked, verdict: Verdict | None) -> None:
         """The full answer."""

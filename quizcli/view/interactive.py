@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 
@@ -101,6 +101,9 @@ class KeyQuiz:
         while True:
             self._show_status(self._asking_status(asked, typed, hidden, guessed))
             key = self.keyboard.read()
+            if key == "enter" and typed == "-" and self.session.keeper is not None:
+                # For a number `-` may begin a negative one; alone it means what it means everywhere.
+                return self._put_away("buried")
             if key == "enter":
                 try:
                     answer = read_answer(asked, typed)
@@ -131,6 +134,8 @@ class KeyQuiz:
                 self._clear_status()
                 self.session.skip()
                 return Next.ON
+            elif key in ("-", "@") and self.session.keeper is not None:
+                return self._put_away("buried" if key == "-" else "suspended")
             elif key == "u":
                 if self.session.undo():
                     self._note("Taken back.")
@@ -165,6 +170,11 @@ class KeyQuiz:
         if isinstance(body, Debug) and key and (key.isdigit() or (key in ", " and typed)):
             return typed + key
         return None
+
+    def _put_away(self, outcome: Literal["buried", "suspended"]) -> Next:
+        self._clear_status()
+        self.examiner.put_away(outcome)
+        return Next.ON
 
     def _type_answer(self) -> Answer | None:
         """A line from the line editor; None when nothing was typed."""
@@ -216,13 +226,14 @@ class KeyQuiz:
         while True:
             self._show_status(keys)
             key = self.keyboard.read().lower()
-            if key in ("enter", " "):
-                return self._accept(None)
+            if key in ("enter", " ") and self._accept(None):
+                return Next.ON
             if key and key in "1234":
                 rating = Rating(int(key))
-                if self.session.may_rate(rating):
-                    return self._accept(rating)
-                self._note("A wrong answer cannot be graded up; v takes it back uncounted.")
+                if not self.session.may_rate(rating):
+                    self._note("A wrong answer cannot be graded up; v takes it back uncounted.")
+                elif self._accept(rating):
+                    return Next.ON
             elif key == "e":
                 self._clear_status()
                 self.examiner.show_everything(asked, verdict)
@@ -231,6 +242,12 @@ class KeyQuiz:
                 self._clear_status()
                 self.examiner.show_demo(asked, self._predict)
                 self.examiner.print("")
+            elif key == "n" and self.session.keeper is not None:
+                self._clear_status()
+                self.examiner.note(asked, self.keyboard.line("note> "))
+            elif key == "!" and self.session.keeper is not None:
+                self._clear_status()
+                self.examiner.mark(asked, self.keyboard.line("what seems wrong> "))
             elif key == "v":
                 self._clear_status()
                 self.session.void()
@@ -244,9 +261,9 @@ class KeyQuiz:
                 self._note(
                     "Enter or Space accepts the grade, 1 again, 2 hard, 3 good, 4 easy; e everything, d demo,"
                     " v void (misread or mistyped: not counted), u take back, q quit"
+                    + ("; n note, ! mark as seeming wrong" if self.session.keeper is not None else "")
                 )
-            elif key == "q":
-                self._accept(None)
+            elif key == "q" and self._accept(None):
                 return Next.QUIT
 
     def _predict(self, console: Console, demo: Demo) -> str | None:
@@ -254,11 +271,9 @@ class KeyQuiz:
 
         return ask_prediction(console, demo, self.keyboard.read)
 
-    def _accept(self, rating: Rating | None) -> Next:
+    def _accept(self, rating: Rating | None) -> bool:
         self._clear_status()
-        record = self.session.accept(rating)
-        self.examiner.print(Text(f"Graded {screen.RATINGS[record.rating]}.", style="dim"))
-        return Next.ON
+        return self.examiner.accept(rating)
 
     # --- The line at the bottom ----------------------------------------------------------------------
 
@@ -282,7 +297,8 @@ class KeyQuiz:
             Debug: "digits name the line",
             Open: "Space types an answer",
         }
-        return f"{answer[type(asked.question.body)]}, Enter submits; g guess, h hint, s skip, u undo, q quit"
+        away = "- bury until tomorrow, @ suspend, " if self.session.keeper is not None else ""
+        return f"{answer[type(asked.question.body)]}, Enter submits; g guess, h hint, s skip, {away}u undo, q quit"
 
     def _show_status(self, text: str) -> None:
         """One line that is written over; cut to the width, so that it never wraps."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.text import Text
 
@@ -13,7 +13,7 @@ from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.terminal import inert
 
-HELP = """:h hint  :s skip  :u undo  :q quit, and after the answer :d demo  :e everything  :v void
+HELP = """:h hint  :s skip  :- bury  :@ suspend  :u undo  :q quit; after the answer :d demo  :e everything  :v void
 An empty answer means "I don't know"; a final ? marks a guess; :: begins a text with a colon.
 Grades: 1 again, 2 hard, 3 good, 4 easy; letters tick key points; empty accepts what is proposed."""
 
@@ -114,8 +114,9 @@ class LineQuiz:
             raise Unreadable("a wrong answer cannot be graded up: 1 or empty accepts, :v takes it back uncounted")
         if response is not None:
             self.examiner.show_verdict(asked, response, verdict)
-        record = self.session.accept(rating)
-        self._say(f"Graded {record.rating.value} ({screen.RATINGS[record.rating]}).")
+        if not self.examiner.accept(rating):
+            raise Unreadable("it was not kept")
+        self.examiner.console.file.flush()
 
     def _command(self, line: str, asked: Asked, verdict: Verdict | None) -> None:
         """Act on a line that begins with a colon."""
@@ -125,6 +126,8 @@ class LineQuiz:
             "e": lambda: self.examiner.show_everything(asked, verdict),
             "v": self._void,
         }
+        if self.session.keeper is not None:
+            before |= {"-": lambda: self._put_away("buried"), "@": lambda: self._put_away("suspended")}
         always: dict[str, Callable[[], None]] = {"u": self._undo, "q": self._quit, "?": lambda: self._say(HELP)}
         name = line[1:].strip().lower()
         act = {**always, **(before if verdict is None else after)}.get(name)
@@ -137,6 +140,10 @@ class LineQuiz:
 
     def _skip(self) -> None:
         self.session.skip()
+        raise Again
+
+    def _put_away(self, outcome: Literal["buried", "suspended"]) -> None:
+        self.examiner.put_away(outcome)
         raise Again
 
     def _void(self) -> None:
