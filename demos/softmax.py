@@ -4,7 +4,7 @@
 
 Adding a constant to every logit changes nothing, because exp(c) cancels. That is why every library first
 subtracts the largest logit: the largest exponent is then 0 and exp cannot overflow. Here both forms run in
-float32 on the same logits, once moderate and once large.
+float32 on the same large logits, and the naive one on very negative logits as well.
 
 Source: Goodfellow, Bengio & Courville (2016), Deep Learning, sections 4.1 and 6.2.2.3.
 """

@@ -129,14 +129,14 @@ def _bin(scale: float, base: float, count: int) -> float:
 
 
 def trials(histories: Iterable[History]) -> list[Trial]:
-    """All reviews a day or more after the one before, in the order of their days."""
+    """All reviews a day or more after the one before, by day; within one in an order that depends on nothing else."""
     found = [
         Trial(history, place)
         for history in histories
         for place, review in enumerate(history.reviews)
         if place and review.elapsed > 0
     ]
-    return sorted(found, key=lambda trial: trial.review.day)
+    return sorted(found, key=lambda trial: (trial.review.day, trial.history.card))
 
 
 def missing(histories: Iterable[History]) -> int:

@@ -9,8 +9,10 @@ from pathlib import Path
 from quizcli.bank.check import Reading, check_ids, check_links, files_of, read_bank, read_retired
 from quizcli.bank.library import Library
 from quizcli.bank.lint import lint_questions
+from quizcli.bank.parse import parse_topic
 from quizcli.errors import Problem
 from quizcli.lab.catalog import Catalog
+from quizcli.model import Question
 
 FIXTURES = Path(__file__).parent / "fixtures"
 DEMOS = FIXTURES / "demos"
@@ -83,3 +85,25 @@ class Bank:
         """The one file in the cache."""
         (found,) = self.cache.glob("*.sqlite")
         return found
+
+
+QUESTIONS: dict[str, Question] = {
+    question.id: question
+    for name, area in AREAS.items()
+    for question in parse_topic(FIXTURES / "bank" / area / f"{name}.yaml", name).topic.questions
+}
+
+
+def assert_whole(library: Library) -> None:
+    """Every question of the fixture bank can be had, as its file has it."""
+    assert {entry.id for entry in library.entries()} == set(QUESTIONS)
+    assert {name: library.question(name) for name in QUESTIONS} == QUESTIONS
+    assert [topic.name for topic in library.topics()] == ["averaging", "convolution", "pooling"]
+
+
+def assert_rebuilt(bank: Bank, parsed: list[str]) -> None:
+    """The bank can be read whole, and the next to open it finds an index that needs no work."""
+    assert_whole(bank.open())
+    parsed.clear()
+    assert_whole(bank.open())
+    assert parsed == []

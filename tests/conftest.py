@@ -11,6 +11,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.configuration import set_hypothesis_home_dir
 
+from quizcli.bank import parse as parse_module
+from quizcli.bank.parse import ParsedTopic, parse_topic
 from quizcli.lab.catalog import Catalog
 from tests.banks import DEMOS, Bank
 
@@ -32,3 +34,16 @@ def bank(tmp_path: Path) -> Iterator[Bank]:
 def catalog() -> Catalog:
     """The demos of the fixture bank."""
     return Catalog(DEMOS)
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the topics that are parsed while a test runs."""
+    names: list[str] = []
+
+    def counting(path: Path, shown: str) -> ParsedTopic:
+        names.append(path.stem)
+        return parse_topic(path, shown)
+
+    monkeypatch.setattr(parse_module, "parse_topic", counting)
+    return names

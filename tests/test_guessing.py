@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quizcli.bank.guessing import ENOUGH_ITEMS, GuessingResult, Item, fit_logistic, guess, items_of, two_sided
+from quizcli.bank.guessing import (
+    ENOUGH_ITEMS,
+    GuessingResult,
+    Item,
+    cross_validated,
+    fit_logistic,
+    guess,
+    items_of,
+    two_sided,
+)
 from tests.questions import choice, constant, question
 
 
@@ -128,6 +137,12 @@ def test_a_classifier_learns_nothing_from_items_of_chance(results_of_chance: lis
     # 180 items at a quarter: standard deviation 3%.
     shares = [result.classifier for result in results_of_chance]
     assert abs(sum(shares) / len(shares) - 0.25) < 0.13
+
+
+def test_an_item_is_judged_by_what_the_others_teach() -> None:
+    # Each of two items teaches the opposite of what is right in the other.
+    assert cross_validated([item(["a", "a longer one"], 1), item(["a", "a longer one"], 0)]) == 0.0
+    assert cross_validated([item(["a", "a longer one"], 1), item(["a longer one", "a"], 0)]) == 1.0
 
 
 def test_few_items_are_not_judged() -> None:

@@ -1,10 +1,9 @@
-"""The compiled bank: made anew only where the bank changed, and never trusted when damaged."""
+"""The compiled bank: made anew only where the bank changed, by one process at a time."""
 
 from __future__ import annotations
 
 import os
 import random
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -15,48 +14,17 @@ from pathlib import Path
 import pytest
 
 from quizcli.bank import index as index_module
-from quizcli.bank import parse as parse_module
 from quizcli.bank.index import in_order_of_needs
 from quizcli.bank.library import Library
-from quizcli.bank.parse import ParsedTopic, parse_topic
 from quizcli.errors import BankError, QuizError
-from quizcli.model import Question
-from tests.banks import AREAS, FIXTURES, Bank
+from tests.banks import AREAS, QUESTIONS, Bank, assert_whole
 
 ROOT = Path(__file__).resolve().parent.parent
-QUESTIONS: dict[str, Question] = {
-    question.id: question
-    for name, area in AREAS.items()
-    for question in parse_topic(FIXTURES / "bank" / area / f"{name}.yaml", name).topic.questions
-}
-
-
-@pytest.fixture
-def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the topics that are parsed while a test runs."""
-    names: list[str] = []
-
-    def counting(path: Path, shown: str) -> ParsedTopic:
-        names.append(path.stem)
-        return parse_topic(path, shown)
-
-    monkeypatch.setattr(parse_module, "parse_topic", counting)
-    return names
-
-
-def assert_whole(library: Library) -> None:
-    """Every question of the fixture bank can be had, as its file has it."""
-    assert {entry.id for entry in library.entries()} == set(QUESTIONS)
-    assert {name: library.question(name) for name in QUESTIONS} == QUESTIONS
-    assert [topic.name for topic in library.topics()] == ["averaging", "convolution", "pooling"]
 
 
 def test_every_question_comes_back_as_its_file_has_it(bank: Bank) -> None:
     assert_whole(bank.open())
     assert_whole(bank.open())
-
-
-# --- Only what changed -------------------------------------------------------------------------------
 
 
 def test_an_unchanged_bank_is_not_parsed_again(bank: Bank, parsed: list[str]) -> None:
@@ -138,6 +106,15 @@ def test_words_of_an_earlier_version_are_not_found(bank: Bank) -> None:
     assert [entry.id for entry in bank.open().search("cancel")] == []
 
 
+def test_a_former_id_that_was_taken_back_is_unknown(bank: Bank) -> None:
+    assert bank.open().question("kernels/sharing").id == "convolution/sharing"
+    bank.change("convolution", "was: [kernels/sharing, weight-sharing]", "was: [weight-sharing]")
+    library = bank.open()
+    assert library.question("convolution/weight-sharing").id == "convolution/sharing"
+    with pytest.raises(QuizError):
+        library.question("kernels/sharing")
+
+
 def test_hidden_folders_and_other_files_are_no_topics(bank: Bank) -> None:
     (bank.folder / ".git").mkdir()
     (bank.folder / ".git" / "averaging.yaml").write_text("{", encoding="utf-8")
@@ -198,8 +175,6 @@ def test_two_banks_share_a_cache_folder(bank: Bank, tmp_path: Path) -> None:
         assert other.open(bank.cache).count() == len(QUESTIONS) - 1
 
 
-# --- Two processes -----------------------------------------------------------------------------------
-
 BUILD = """
 import sys, time
 from pathlib import Path
@@ -249,168 +224,6 @@ def test_a_process_that_never_lets_go_is_not_waited_for_for_ever(bank: Bank, mon
     finally:
         other.close()
     assert bank.open().topic("pooling").title == "Windows"
-
-
-# --- Damage ------------------------------------------------------------------------------------------
-
-
-def built(bank: Bank) -> bytes:
-    """The bytes of a whole index."""
-    library = bank.open()
-    library._index.db.close()
-    return bank.index_file().read_bytes()
-
-
-@pytest.mark.parametrize("kept", [0, 1, 15, 16, 100, 512, 4096, 8192, -4096, -1])
-def test_a_truncated_index_is_rebuilt(bank: Bank, kept: int) -> None:
-    whole = built(bank)
-    bank.index_file().write_bytes(whole[:kept])
-    assert_whole(bank.open())
-    assert_whole(bank.open())
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_random_bytes_are_no_index(bank: Bank, seed: int) -> None:
-    bank.cache.mkdir()
-    whole = built(bank)
-    header = whole[: 100 * (seed % 2)]
-    bank.index_file().write_bytes(header + random.Random(seed).randbytes(20_000))
-    assert_whole(bank.open())
-
-
-def test_random_bytes_in_each_page_are_noticed(bank: Bank) -> None:
-    whole = built(bank)
-    for start in range(0, len(whole), 4096):
-        noise = random.Random(start).randbytes(4096)
-        bank.index_file().write_bytes(whole[:start] + noise + whole[start + 4096 :])
-        library = bank.open()
-        for name, question in QUESTIONS.items():
-            assert library.question(name) == question
-        library._index.db.close()
-
-
-@pytest.mark.parametrize("words", ['"short": "Nine."', '"value": 9', '"kind": "debug"', '"short": "Line 2 …'])
-def test_a_flipped_byte_in_a_row_is_noticed(bank: Bank, words: str) -> None:
-    bank.change("convolution", "short: Line 2 adds", "short: Line 2 … adds")
-    wanted = {name: bank.open().question(name) for name in QUESTIONS}
-    whole = bytearray(built(bank))
-    assert whole.count(words.encode()) == 1
-    whole[whole.find(words.encode()) + len(words.encode()) - 2] ^= 0x41
-    bank.index_file().write_bytes(whole)
-    library = bank.open()
-    assert {name: library.question(name) for name in QUESTIONS} == wanted
-    assert bytes(whole) != bank.index_file().read_bytes()
-
-
-def test_a_former_id_that_leads_nowhere_is_noticed(bank: Bank) -> None:
-    built(bank)
-    with sqlite3.connect(bank.index_file()) as db:
-        db.execute("UPDATE former SET id = 'nothing/there'")
-    db.close()
-    assert bank.open().question("kernels/sharing").id == "convolution/sharing"
-
-
-def test_a_row_under_another_topic_is_noticed(bank: Bank) -> None:
-    built(bank)
-    with sqlite3.connect(bank.index_file()) as db:
-        db.execute("UPDATE question SET topic = 'convolutioo' WHERE id = 'convolution/padding'")
-    db.close()
-    assert bank.open().question("convolution/padding").id == "convolution/padding"
-
-
-def test_a_flipped_byte_anywhere_is_no_crash(bank: Bank) -> None:
-    whole = built(bank)
-    chance = random.Random(7)
-    path = bank.index_file()
-    for _ in range(120):
-        damaged = bytearray(whole)
-        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
-        path.write_bytes(damaged)
-        library = bank.open()
-        library.topics()
-        library.search("kernel")
-        for name in (*QUESTIONS, "kernels/sharing"):
-            try:
-                assert library.question(name).id in QUESTIONS
-            except QuizError as error:
-                assert "no question" in str(error)
-        library._index.db.close()
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE version SET schema = '3 0.0.0'",
-        "DELETE FROM version",
-        "DROP TABLE version",
-        "DROP TABLE question",
-        "ALTER TABLE topic RENAME COLUMN needs TO wants",
-        "INSERT INTO version VALUES ('99')",
-    ],
-)
-def test_an_index_of_another_version_is_rebuilt(bank: Bank, change: str) -> None:
-    built(bank)
-    with sqlite3.connect(bank.index_file()) as db:
-        db.execute(change)
-    db.close()
-    assert_whole(bank.open())
-    assert_whole(bank.open())
-
-
-def test_a_database_of_someone_else_is_rebuilt(bank: Bank) -> None:
-    built(bank)
-    path = bank.index_file()
-    path.unlink()
-    with sqlite3.connect(path) as db:
-        db.execute("CREATE TABLE question (id, other)")
-    db.close()
-    assert_whole(bank.open())
-
-
-def test_a_left_over_journal_does_no_harm(bank: Bank) -> None:
-    built(bank)
-    Path(f"{bank.index_file()}-journal").write_bytes(random.Random(1).randbytes(5000))
-    assert_whole(bank.open())
-
-
-def test_an_index_deleted_under_an_open_library_does_no_harm(bank: Bank) -> None:
-    library = bank.open()
-    shutil.rmtree(bank.cache)
-    assert_whole(library)
-
-
-# --- No place to write -------------------------------------------------------------------------------
-
-
-def test_a_file_in_place_of_the_cache_folder_means_working_without(bank: Bank) -> None:
-    bank.cache.write_text("in the way", encoding="utf-8")
-    assert_whole(bank.open())
-    assert_whole(bank.open(bank.cache / "below"))
-    assert bank.cache.read_text(encoding="utf-8") == "in the way"
-
-
-def test_a_folder_in_place_of_the_index_means_working_without(bank: Bank) -> None:
-    built(bank)
-    path = bank.index_file()
-    path.unlink()
-    (path / "inside").mkdir(parents=True)
-    assert_whole(bank.open())
-
-
-def test_a_full_disk_means_working_without(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = sqlite3.connect
-
-    def full(path: Path | str, **options: object) -> sqlite3.Connection:
-        db = connect(path, **options)  # type: ignore[call-overload]
-        if path != ":memory:":
-            db.execute("PRAGMA max_page_count = 4")
-        return db
-
-    monkeypatch.setattr(index_module.sqlite3, "connect", full)
-    assert_whole(bank.open())
-
-
-# --- The order of topics -----------------------------------------------------------------------------
 
 
 def test_a_topic_comes_after_all_it_needs() -> None:

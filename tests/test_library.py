@@ -43,10 +43,7 @@ def many(bank: Bank) -> Library:
     return bank.open()
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["convolution/padding", "Convolution/Padding", " convolution/padding\n"],
-)
+@pytest.mark.parametrize("name", ["convolution/padding", "Convolution/Padding", " convolution/padding\n"])
 def test_a_question_is_found_by_its_id_in_any_case(bank: Bank, name: str) -> None:
     assert bank.open().question(name).id == "convolution/padding"
 
@@ -76,15 +73,9 @@ def test_a_question_knows_its_file_and_line(bank: Bank) -> None:
 
 def test_entries_come_in_the_order_of_needs_and_of_the_file(bank: Bank) -> None:
     ids = [entry.id.split("/")[1] for entry in bank.open().entries()]
-    assert ids == (
-        *("root-n", "why-average"),
-        *("sharing", "padding", "changes", "output-size", "weights", "steps", "wrong-side"),
-        "halves",
-    ) or ids == [
-        *("root-n", "why-average"),
-        *("sharing", "padding", "changes", "output-size", "weights", "steps", "wrong-side"),
-        "halves",
-    ]
+    assert ids[:2] == ["root-n", "why-average"]
+    assert ids[2:9] == ["sharing", "padding", "changes", "output-size", "weights", "steps", "wrong-side"]
+    assert ids[9:] == ["halves"]
 
 
 def test_entries_of_one_topic_are_its_own(bank: Bank) -> None:
@@ -178,10 +169,8 @@ def test_what_is_drawn_fits_the_filters(bank: Bank) -> None:
 
 def test_a_misconception_is_known_by_its_id(bank: Bank) -> None:
     library = bank.open()
-    assert library.misconception("spread-stays") == (
-        *("A mean of many values spreads as far as one of them.",),
-        "averaging/root-n",
-    )
+    says, proof = library.misconception("spread-stays")
+    assert (says.split()[0], proof) == ("A", "averaging/root-n")
     assert library.misconception("nobody-believes") == ("nobody-believes", "")
 
 
@@ -210,7 +199,8 @@ def test_where_no_question_holds_all_words_some_will_do(bank: Bank) -> None:
 
 
 def test_a_word_of_the_title_counts_more_than_one_of_the_text(bank: Bank) -> None:
-    assert bank.open().search("pooling")[0].id == "pooling/halves"
+    bank.change("averaging", "Variances of independent values add", "Pooling, pooling, pooling, pooling; pooling")
+    assert [entry.id for entry in bank.open().search("pooling")] == ["pooling/halves", "averaging/root-n"]
 
 
 def test_no_more_is_found_than_was_asked_for(bank: Bank) -> None:

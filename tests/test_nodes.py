@@ -211,11 +211,12 @@ def test_nesting_deeper_than_the_limit_is_refused_with_its_line(opening: str) ->
     assert (problem.line, f"{DEEPEST} levels" in problem.message) == (2, True)
 
 
-def test_nesting_up_to_the_limit_is_read() -> None:
+def test_nesting_up_to_the_limit_is_read_and_not_one_level_more() -> None:
     data: Any = 1
     for _ in range(DEEPEST):
         data = [data]
     assert read_text(yaml.safe_dump(data), "t.yaml").plain() == data
+    assert "levels deep" in problems_of(yaml.safe_dump([data]))[0].message
 
 
 def test_a_duplicate_key_names_both_lines() -> None:

@@ -55,9 +55,6 @@ def problems(bank: Bank, name: str = "convolution") -> list[Problem]:
     return caught.value.problems
 
 
-# --- What is read ------------------------------------------------------------------------------------
-
-
 def test_a_topic_is_read_whole() -> None:
     topic = parsed("convolution").topic
     assert (topic.name, topic.area, topic.title, topic.needs) == (
@@ -174,8 +171,6 @@ def test_misconceptions_are_read_with_their_lines() -> None:
     assert found["spread-stays"].settings == {"count": 4}
 
 
-# --- What is wrong -----------------------------------------------------------------------------------
-
 WRONG = {case["what"]: case for case in yaml.safe_load((FIXTURES / "wrong_topics.yaml").read_text(encoding="utf-8"))}
 
 
@@ -212,9 +207,6 @@ def test_a_misconception_that_stands_twice_names_both_lines(bank: Bank) -> None:
     with pytest.raises(BankError) as caught:
         parse_misconceptions(bank.path("misconceptions.yaml"), "m")
     assert [(problem.line, "first on line 1" in problem.message) for problem in caught.value.problems] == [(4, True)]
-
-
-# --- Anything ----------------------------------------------------------------------------------------
 
 
 def places(data: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:

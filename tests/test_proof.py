@@ -161,9 +161,6 @@ def test_all_jobs_are_done_in_processes_of_their_own() -> None:
     assert sorted(proof.demo for proof, _ in work_all(jobs, 2)) == ["averaging", "conv_shape"]
 
 
-# --- The bank's side ---------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prove without other processes, which only cost time here."""

@@ -97,37 +97,47 @@ class Index:
         self.folder = folder
         key = zlib.crc32(str(folder.resolve()).encode())
         self.path: Path | None = cache / f"bank-{key:08x}.sqlite"
-        self.db = self._open()
+        self.db = sqlite3.connect(":memory:")
         try:
+            self._open()
             self._refresh()
         except (sqlite3.DatabaseError, DamagedIndexError):
             self.rebuild()
+        except BaseException:
+            self.db.close()
+            raise
 
     def rebuild(self) -> None:
         """Start from nothing: in a new file, else in memory."""
-        self.db.close()
         try:
+            self.db.close()
             if self.path is not None:
                 for suffix in ("", "-journal"):
                     Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-            self.db = self._open()
+            self._open()
             self._refresh()
         except (sqlite3.DatabaseError, OSError):
             self.path = None
-            self.db = self._open()
+            self._open()
             self._refresh()
+        except BaseException:
+            self.db.close()
+            raise
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> None:
+        """Connect to the file, or to memory where there can be none. A file that is no database raises."""
+        self.db.close()
         if self.path is not None:
             try:
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
+                self.db = sqlite3.connect(self.path, timeout=WAIT, isolation_level=None)
                 # A lost index is rebuilt, so nothing waits for the disk.
-                db.execute("PRAGMA synchronous = OFF")
-                return db
-            except (OSError, sqlite3.Error):
+                self.db.execute("PRAGMA synchronous = OFF")
+            except (OSError, sqlite3.OperationalError):
+                self.db.close()
                 self.path = None
-        return sqlite3.connect(":memory:", isolation_level=None)
+        if self.path is None:
+            self.db = sqlite3.connect(":memory:", isolation_level=None)
 
     def _refresh(self) -> None:
         files = bank_files(self.folder)
@@ -139,17 +149,15 @@ class Index:
             with self._writing():
                 self._ensure_tables()
                 problems = self._update(files)
-        except sqlite3.OperationalError as error:
+        except sqlite3.OperationalError:
             if self.path is None:
                 raise
             # Read-only, or no room: work without the file.
-            self.db.close()
             self.path = None
-            self.db = self._open()
+            self._open()
             with self._writing():
                 self._ensure_tables()
                 problems = self._update(files)
-            del error
         if problems:
             raise BankError(problems)
 

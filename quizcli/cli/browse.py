@@ -91,11 +91,11 @@ def search(
         return
     from rich.text import Text
 
-    from quizcli.view.terminal import make_console
+    from quizcli.view.terminal import inert, make_console
 
     console = make_console()
     if not found:
-        console.print(Text(f"Nothing found for '{' '.join(words)}'.", style="dim"))
+        console.print(Text(f"Nothing found for '{inert(' '.join(words))}'.", style="dim"))
         return
     _list(console, library, found)
     console.print(Text("\ndlquiz explain ID shows an answer; dlquiz practice ID asks it", style="dim"))

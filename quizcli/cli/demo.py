@@ -92,7 +92,7 @@ def show_source(demo: Demo) -> None:
 
     console = make_console()
     if not console.is_terminal or console.no_color:
-        typer.echo(demo.source, nl=False)
+        print(demo.source, end="")
         return
     from rich.syntax import Syntax
 
@@ -141,7 +141,7 @@ def _play(demo: Demo, settings: dict[str, Value], evidence: Iterator[Evidence]) 
 
     from quizcli.lab.chart import Paper, draw
     from quizcli.lab.evidence import Claim, Measure, Plot, Progress
-    from quizcli.view.evidence import ask_prediction, compare, show_evidence, show_progress
+    from quizcli.view.evidence import ProgressLine, ask_prediction, compare, show_evidence
     from quizcli.view.terminal import knows_unicode, make_console
 
     console = make_console()
@@ -154,15 +154,16 @@ def _play(demo: Demo, settings: dict[str, Value], evidence: Iterator[Evidence]) 
             predicted = ask_prediction(console, demo, keyboard.read)
     paper = Paper(console.width, console.color_system is not None, knows_unicode(console))
     failed, measured = False, None
-    for item in evidence:
-        if isinstance(item, Progress):
-            show_progress(console, item)
-            continue
-        drawing = draw(item, paper) if isinstance(item, Plot) else ""
-        show_evidence(console, demo, item, drawing)
-        failed = failed or (isinstance(item, Claim) and not item.holds)
-        if isinstance(item, Measure) and item.name == demo.prediction.measure:
-            measured = item.value
+    with ProgressLine(console) as progress:
+        for item in evidence:
+            if isinstance(item, Progress):
+                progress.show(item)
+                continue
+            progress.clear()
+            show_evidence(console, demo, item, draw(item, paper) if isinstance(item, Plot) else "")
+            failed = failed or (isinstance(item, Claim) and not item.holds)
+            if isinstance(item, Measure) and item.name == demo.prediction.measure:
+                measured = item.value
     if measured is not None:
         console.print()
         console.print(demo.prediction.ask, style="heading")

@@ -99,7 +99,7 @@ def _print_judgment(console: Console, judgment: Judgment) -> None:
     console.print(
         Text(
             f"Weights fitted to {judgment.reviews - judgment.held_out} reviews,"
-            f" judged by the {judgment.held_out} that came after them:\n"
+            f" judged by the {judgment.held_out} that came after them (lower is better):\n"
         )
     )
     grid = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")

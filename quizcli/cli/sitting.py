@@ -69,12 +69,11 @@ def sit(library: Library, ids: Sequence[str], seed: str, keeper: ProgressKeeper 
             return 0 if KeyQuiz(examiner).run() else 130
         from quizcli.view.lines import LineQuiz
 
-        LineQuiz(examiner, sys.stdin).run()
+        return 0 if LineQuiz(examiner, sys.stdin).run() else 130
     finally:
         examiner.close()
         if keeper is not None:
             _back_up(keeper.progress)
-    return 0
 
 
 def _back_up(progress: Progress) -> None:

@@ -16,6 +16,10 @@ Value = int | float | bool | str
 Kind = Literal["int", "float", "bool", "choice"]
 
 
+LARGEST_SEED = 2**32 - 1
+"""What NumPy and torch both take."""
+
+
 class DemoError(QuizError):
     """A demo file that does not keep to the contract."""
 
@@ -347,6 +351,8 @@ class _Reader:
             value = ast.literal_eval(default) if default is not None else None
             if kind == "float" and isinstance(value, int):
                 value = float(value)
+            if argument.arg == "seed" and span is None:
+                span, meaning = Range(0, LARGEST_SEED), meaning or "seed of what is drawn at random"
             parameter = Parameter(argument.arg, kind, value, span, choices, meaning or "")  # type: ignore[arg-type]
             parameter.check(value)
         except (ValueError, UsageError) as error:

@@ -61,7 +61,10 @@ class Laboratory:
         key = _key(demo, settings, names)
         self.prepare(demo, settings, names)
         while key not in self._ready:
-            self._collect()
+            # A demo that died took the requests behind it along.
+            self.prepare(demo, settings, names)
+            if key in self._asked:
+                self._collect()
         found = self._ready[key]
         if isinstance(found, QuizError):
             raise found

@@ -1,16 +1,18 @@
 """The process in which a session's demos run: `python -m quizcli.lab.worker`.
 
 It reads one JSON request a line and answers with one JSON object a line: evidence as it is computed, then
-`{"done": true}` or `{"error": …}`. It ends with its input, so it does not outlive a session. The keyboard's
-Ctrl-C is not for it: the session decides what to stop.
+`{"done": true}` or `{"error": …}`. It ends with its input, in the middle of a demo too, so it does not outlive a
+session, however that ends. The keyboard's Ctrl-C is not for it: the session decides what to stop.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import queue
 import signal
 import sys
+import threading
 import traceback
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,8 +32,10 @@ def main() -> None:
     # What a demo prints must not mix with the answers: they go out on a descriptor of their own.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
-    for line in sys.stdin:
-        request = json.loads(line)
+    requests: queue.Queue[str] = queue.Queue()
+    threading.Thread(target=_listen, args=(requests,), daemon=True).start()
+    while True:
+        request = json.loads(requests.get())
         try:
             _serve(request, answers)
         except QuizError as error:
@@ -40,6 +44,13 @@ def main() -> None:
             answers.write(dumps({"error": str(error), "traceback": trace}) + "\n")
         except (BrokenPipeError, KeyboardInterrupt):
             return
+
+
+def _listen(requests: queue.Queue[str]) -> None:
+    """Pass requests on; when there can be no more, nobody waits for an answer either."""
+    for line in sys.stdin:
+        requests.put(line)
+    os._exit(0)
 
 
 def _serve(request: dict[str, Any], answers: TextIO) -> None:

@@ -32,14 +32,35 @@ def show_evidence(console: Console, demo: Demo, item: Evidence, drawing: str = "
         console.print(_renderable(console, item, drawing))
 
 
-def show_progress(console: Console, item: Progress) -> None:
-    """One line that is written over; only on a terminal."""
-    if console.is_terminal and item.of > 0:
-        share = min(1.0, item.done / item.of)
-        mark = "━" if knows_unicode(console) else "="
-        end = "" if item.done < item.of else "\r" + " " * 40 + "\r"
-        console.file.write(f"\r  {mark * round(20 * share):<20} {share:4.0%}{end}")
-        console.file.flush()
+class ProgressLine:
+    """How far a demo has come, in one line that is written over and leaves nothing behind; only on a terminal."""
+
+    WIDTH = 27
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown = False
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.clear()
+
+    def show(self, item: Progress) -> None:
+        if self._console.is_terminal and item.of > 0 and self._console.width > self.WIDTH:
+            share = min(1.0, item.done / item.of)
+            mark = "━" if knows_unicode(self._console) else "="
+            self._console.file.write(f"\r  {mark * round(20 * share):<20} {share:4.0%}")
+            self._console.file.flush()
+            self._shown = True
+
+    def clear(self) -> None:
+        """Give the line to what comes next."""
+        if self._shown:
+            self._console.file.write("\r" + " " * self.WIDTH + "\r")
+            self._console.file.flush()
+            self._shown = False
 
 
 def claim_line(demo: Demo, claim: Claim) -> RenderableType:

@@ -81,6 +81,8 @@ class Examiner:
                 return self._askable(asked)
             except QuizError as error:
                 self.withdraw(error)
+            except KeyboardInterrupt:
+                self.withdraw(QuizError("its demo was stopped"))
         return None
 
     def _askable(self, asked: Asked) -> Asked:
@@ -107,6 +109,9 @@ class Examiner:
         except QuizError as error:
             self.withdraw(error)
             raise WithdrawnError from error
+        except KeyboardInterrupt:
+            self.withdraw(QuizError("its plot was stopped"))
+            raise WithdrawnError from None
         self.print(screen.prompt(asked))
         if with_choices and asked.order:
             self.print("")
@@ -180,10 +185,9 @@ class Examiner:
         except QuizError as error:
             self.print(Text(f"{inert(str(error))}; grade again to try once more", style="wrong"))
             return False
-        said = f"Graded {record.rating.value} ({screen.RATINGS[record.rating]})."
+        self.print(Text(f"Graded {record.rating.value} ({screen.RATINGS[record.rating]}).", style="dim"))
         if self.diary is not None:
-            said += f" {self.diary.what_next(record.asked.question.id)}"
-        self.print(Text(said, style="dim"))
+            self.print(Text(self.diary.what_next(record.asked.question.id), style="dim"))
         advice = self.diary.advice(record.asked.question) if self.diary is not None else None
         if advice is not None:
             self.print(Text(advice, style="partly"))
@@ -251,19 +255,21 @@ class Examiner:
     def _play(self, name: str, asked: Asked) -> dict[str, float]:
         """Show a demo's evidence as it comes, under the question's values where it is the demo they belong to."""
         from quizcli.lab.evidence import Measure, Progress
-        from quizcli.view.evidence import show_evidence, show_progress
+        from quizcli.view.evidence import ProgressLine, show_evidence
 
         body = asked.question.body
         computed = isinstance(body, Number) and isinstance(body.source, Computed) and body.source.demo == name
         demo = self.laboratory.catalog.find(name)
         values: dict[str, float] = {}
-        for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper()):
-            if isinstance(shown.item, Progress):
-                show_progress(self.console, shown.item)
-                continue
-            show_evidence(self.console, demo, shown.item, shown.drawing)
-            if isinstance(shown.item, Measure):
-                values[shown.item.name] = shown.item.value
+        with ProgressLine(self.console) as progress:
+            for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper()):
+                if isinstance(shown.item, Progress):
+                    progress.show(shown.item)
+                    continue
+                progress.clear()
+                show_evidence(self.console, demo, shown.item, shown.drawing)
+                if isinstance(shown.item, Measure):
+                    values[shown.item.name] = shown.item.value
         return values
 
     def _show_exhibit(self, asked: Asked) -> None:

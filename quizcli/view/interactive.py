@@ -62,6 +62,10 @@ class KeyQuiz:
     def run(self) -> bool:
         """Ask until the questions end or the learner quits, then show the summary; False after Ctrl-C."""
         with self._open:
+            # At once, so that nothing typed ahead is echoed between the lines of the first question.
+            from quizcli.view.keys import Keyboard
+
+            self._keyboard = self._open.enter_context(Keyboard())
             went_well = self._ask_all()
         self.examiner.show_summary()
         return went_well
@@ -81,13 +85,6 @@ class KeyQuiz:
             return False
         return True
 
-    def _open_keyboard(self) -> None:
-        """Only when the first question stands on the screen: it is read while the keyboard's library is imported."""
-        if self._keyboard is None:
-            from quizcli.view.keys import Keyboard
-
-            self._keyboard = self._open.enter_context(Keyboard())
-
     # --- Before the answer ---------------------------------------------------------------------------
 
     def _ask(self, asked: Asked) -> Next:
@@ -96,7 +93,6 @@ class KeyQuiz:
         self.examiner.present(asked, with_choices=not hidden)
         self.examiner.print("")
         self.examiner.prepare(asked)
-        self._open_keyboard()
         typed, guessed = "", False
         while True:
             self._show_status(self._asking_status(asked, typed, hidden, guessed))
@@ -280,9 +276,9 @@ class KeyQuiz:
     def _asking_status(self, asked: Asked, typed: str, hidden: bool, guessed: bool) -> str:
         """What can be done now, and what is typed so far."""
         if hidden:
-            text = "Think of the answer first. Space shows the options"
+            text = "Think first. Space shows the options"
         elif isinstance(asked.question.body, Open):
-            text = "Say it aloud, then Space to type it in a line"
+            text = "Say it aloud, then Space to type it"
         else:
             text = f"{screen.advice(asked)} > {typed}"
         marks = " (a guess)" if guessed else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -17,22 +19,18 @@ NAMES = {
 
 
 class Keyboard:
-    """While it is open, keys arrive one by one and are not echoed; `typing()` gives the line editor back for a while.
+    """While it is open, keys arrive one by one and are not echoed; `line()` gives the line editor back for a while.
 
-    Ctrl-C raises KeyboardInterrupt as always; the end of input raises EOFError.
+    Opening it is quick: the library that knows the keys of three platforms is imported when a first key is read, and
+    what was typed until then is not lost. Ctrl-C raises KeyboardInterrupt as always; Ctrl-D raises EOFError.
     """
 
     def __init__(self) -> None:
-        with warnings.catch_warnings():
-            # An unknown kind of terminal is no reason to complain: keys work all the same.
-            warnings.simplefilter("ignore")
-            import blessed
-
-            self._terminal: Any = blessed.Terminal()
+        self._terminal: Any = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Keyboard:
-        self._stack.enter_context(self._terminal.cbreak())
+        self._open()
         return self
 
     def __exit__(
@@ -42,7 +40,7 @@ class Keyboard:
 
     def read(self) -> str:
         """The next key: a character, or one of `enter`, `backspace`, `escape`, `tab`; other keys are empty."""
-        key = self._terminal.inkey()
+        key = self._keys().inkey()
         if key.is_sequence:
             return NAMES.get(key.name or "", "")
         text = str(key)
@@ -55,12 +53,78 @@ class Keyboard:
         return text
 
     def line(self, prompt: str) -> str:
-        """A line typed in the line editor (with history and cursor keys where the platform has them)."""
+        """A line typed in the line editor (with history and cursor keys where the platform has them).
+
+        What was typed ahead is its beginning. Ctrl-C and Ctrl-D raise what they raise everywhere.
+        """
+        keys = self._keys()
+        ahead = keys.flushinp().replace("\r", "\n")
+        first, newline, rest = ahead.partition("\n")
+        if newline:
+            keys.ungetch(rest)
+            print(prompt + first)
+            return str(first)
         self._stack.close()
         try:
-            with suppress(ImportError):
-                import readline  # noqa: F401 - its import gives `input` an editor
-            return input(prompt)
+            with _typed_already(first):
+                return input(prompt)
+        except (KeyboardInterrupt, EOFError):
+            print()
+            raise
         finally:
             self._stack = ExitStack()
+            self._open()
+
+    def _open(self) -> None:
+        self._stack.enter_context(_unechoed())
+        if self._terminal is not None:
             self._stack.enter_context(self._terminal.cbreak())
+
+    def _keys(self) -> Any:
+        if self._terminal is None:
+            with warnings.catch_warnings():
+                # An unknown kind of terminal is no reason to complain: keys work all the same.
+                warnings.simplefilter("ignore")
+                import blessed
+
+                self._terminal = blessed.Terminal()
+            self._stack.enter_context(self._terminal.cbreak())
+        return self._terminal
+
+
+@contextmanager
+def _unechoed() -> Iterator[None]:
+    """The terminal at once without echo and lines, where the platform has termios; what is typed ahead stays."""
+    try:
+        import termios
+        import tty
+    except ImportError:
+        yield
+        return
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor, termios.TCSANOW)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSADRAIN, before)
+
+
+@contextmanager
+def _typed_already(text: str) -> Iterator[None]:
+    """Let the line editor begin with a text, where there is one that can."""
+    with suppress(ImportError):
+        import readline
+
+        def insert() -> None:
+            readline.insert_text(text)
+            readline.redisplay()
+
+        readline.set_pre_input_hook(insert if text else None)
+    try:
+        yield
+    finally:
+        with suppress(ImportError):
+            import readline
+
+            readline.set_pre_input_hook(None)

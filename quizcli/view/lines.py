@@ -13,7 +13,8 @@ from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.terminal import inert
 
-HELP = """:h hint  :s skip  :- bury  :@ suspend  :u undo  :q quit; after the answer :d demo  :e everything  :v void
+HELP = """:h hint  :s skip  :- bury  :@ suspend  :u undo  :q quit  :? this help
+After the answer: :d demo  :e everything  :v void (misread or mistyped: not counted)
 An empty answer means "I don't know"; a final ? marks a guess; :: begins a text with a colon.
 Grades: 1 again, 2 hard, 3 good, 4 easy; letters tick key points; empty accepts what is proposed."""
 
@@ -34,8 +35,9 @@ class LineQuiz:
         self.session = examiner.session
         self._lines = lines
 
-    def run(self) -> None:
-        """Ask until the questions or the lines end, then show the summary."""
+    def run(self) -> bool:
+        """Ask until the questions or the lines end, then show the summary; False after Ctrl-C."""
+        went_well = True
         try:
             while (asked := self.examiner.next_question()) is not None:
                 try:
@@ -44,7 +46,10 @@ class LineQuiz:
                     continue
         except QuitError:
             pass
+        except KeyboardInterrupt:
+            went_well = False
         self.examiner.show_summary()
+        return went_well
 
     def _ask(self, asked: Asked) -> None:
         self.examiner.present(asked, with_choices=True)
@@ -128,7 +133,11 @@ class LineQuiz:
         }
         if self.session.keeper is not None:
             before |= {"-": lambda: self._put_away("buried"), "@": lambda: self._put_away("suspended")}
-        always: dict[str, Callable[[], None]] = {"u": self._undo, "q": self._quit, "?": lambda: self._say(HELP)}
+        always: dict[str, Callable[[], None]] = {
+            "u": self._undo,
+            "q": lambda: self._quit(verdict),
+            "?": lambda: self._say(HELP),
+        }
         name = line[1:].strip().lower()
         act = {**always, **(before if verdict is None else after)}.get(name)
         if act is not None:
@@ -158,18 +167,20 @@ class LineQuiz:
         self._say("Taken back.")
         raise Again
 
-    def _quit(self) -> None:
+    def _quit(self, verdict: Verdict | None) -> None:
+        """An answer that is judged is taken with its proposed grade, as `q` on a keyboard does."""
+        if verdict is not None and not self.examiner.accept(None):
+            return
         raise QuitError
 
     def _line(self) -> str:
-        try:
+        while True:
             line = self._lines.readline()
-        except UnicodeDecodeError:
-            self._say("That line is not UTF-8 and cannot be read.")
-            return self._line()
-        if not line:
-            raise QuitError
-        return line.rstrip("\r\n")
+            if not line:
+                raise QuitError
+            if not any("\ud800" <= character <= "\udfff" for character in line):
+                return line.rstrip("\r\n")
+            self._say(f"A line that is not {self._lines.encoding} cannot be read; type it again.")
 
     def _say(self, text: str) -> None:
         self.examiner.print(Text(inert(text), style="dim"))

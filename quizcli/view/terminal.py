@@ -47,6 +47,9 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="dlquiz-spell")
+    if hasattr(sys.stdin, "reconfigure"):
+        # A line that cannot be decoded is one unreadable line, and costs no other.
+        sys.stdin.reconfigure(errors="surrogateescape")
 
 
 def finish(code: int) -> int:
