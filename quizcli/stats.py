@@ -102,8 +102,8 @@ def streak(progress: Progress) -> int:
     today = progress.today()
     days = {
         int(day)
-        for (day,) in progress.log.db.execute(
-            "SELECT DISTINCT day FROM event WHERE kind = 'answer' AND day > ?", (today - 400,)
+        for (day,) in progress.log.query(
+            "SELECT DISTINCT day FROM event WHERE kind = 'answer' AND day > ?", today - 400
         )
     }
     return Stats(today, 0.0, answers_by_day=dict.fromkeys(days, 1)).streak

@@ -9,7 +9,7 @@ from quizcli.bank.library import Library, Selection
 from quizcli.model import LEVELS, Rating
 from quizcli.progress.log import BankCard
 from quizcli.progress.progress import Progress, card_of, question_of
-from quizcli.progress.replay import CardState
+from quizcli.progress.replay import MOST_TRIES, CardState
 from quizcli.scheduling import Memory, Scheduler
 
 BACKLOG = 100
@@ -46,8 +46,8 @@ def adopt_bank(progress: Progress, library: Library) -> None:
     """Tell the log which cards the bank has, where the bank changed."""
 
     def cards() -> Iterable[BankCard]:
-        for entry, rank in library.in_learning_order():
-            yield BankCard(card_of(entry.id), entry.topic, rank, entry.priority, LEVELS.index(entry.level))
+        for place, (entry, rank) in enumerate(library.in_learning_order()):
+            yield BankCard(card_of(entry.id), entry.topic, rank, entry.priority, LEVELS.index(entry.level), place)
 
     def former() -> Mapping[str, str]:
         return {card_of(old): card_of(name) for old, name in library.former_ids().items()}
@@ -108,11 +108,11 @@ def new_cards(progress: Progress, library: Library, selection: Selection, count:
     if count <= 0:
         return []
     condition, values = _topics_condition(selection)
-    rows = progress.log.db.execute(
+    rows = progress.log.query(
         "SELECT card, topic FROM bank_card b WHERE introduced = 0"
         " AND NOT EXISTS (SELECT 1 FROM card c WHERE c.card = b.card AND (c.suspended OR c.buried > ?))"
-        f"{condition} ORDER BY rank, priority, level LIMIT ?",
-        (progress.today(), *values, 40 * count + 200),
+        f"{condition} ORDER BY rank, priority, level, place LIMIT ?",
+        *(progress.today(), *values, 40 * count + 200),
     )
     queues: dict[str, list[str]] = {}
     for card, topic in rows:
@@ -174,7 +174,7 @@ def seconds_by_kind(progress: Progress) -> dict[str, float]:
     import json
     import statistics
 
-    rows = progress.log.db.execute("SELECT body FROM event WHERE kind = 'answer' ORDER BY rowid DESC LIMIT 300")
+    rows = progress.log.query("SELECT body FROM event WHERE kind = 'answer' ORDER BY rowid DESC LIMIT 300")
     taken: dict[str, list[float]] = {}
     for (text,) in rows:
         body = json.loads(text)
@@ -217,7 +217,7 @@ def _fits(library: Library, question: str, selection: Selection) -> bool:
 
 
 def _met_today(progress: Progress) -> list[str]:
-    rows = progress.log.db.execute("SELECT card FROM card WHERE introduced = ?", (progress.today(),))
+    rows = progress.log.query("SELECT card FROM card WHERE introduced = ?", progress.today())
     return [name for (card,) in rows if (name := question_of(card)) is not None]
 
 
@@ -248,32 +248,27 @@ class Counts:
     new: int
 
 
-def counts(progress: Progress) -> Counts:
-    """Today's numbers, without the cards themselves."""
-    from quizcli.progress.replay import MOST_TRIES
-
-    day, db = progress.today(), progress.log.db
+def counts(progress: Progress, library: Library) -> Counts:
+    """Today's numbers: as many as the plan has, without the reviews themselves."""
+    day = progress.today()
     waiting = "known AND NOT suspended AND buried <= ?"
-    overdue = db.execute(
-        f"SELECT count(*) FROM card WHERE due <= ? AND {waiting} AND (day IS NULL OR day != ?)", (day, day, day)
-    ).fetchone()[0]
-    again = db.execute(
-        f"SELECT count(*) FROM card WHERE day = ? AND {waiting} AND NOT passed AND tries < ?", (day, day, MOST_TRIES)
-    ).fetchone()[0]
+    overdue = progress.log.query(
+        f"SELECT count(*) FROM card WHERE due <= ? AND {waiting} AND (day IS NULL OR day != ?)", day, day, day
+    )
+    again = progress.log.query(
+        f"SELECT count(*) FROM card WHERE day = ? AND {waiting} AND NOT passed AND tries < ?", day, day, MOST_TRIES
+    )
     left = max(0, int(progress.values["new"]) - progress.introduced_today())
-    fresh = db.execute(
-        "SELECT count(*) FROM (SELECT 1 FROM bank_card WHERE introduced = 0 LIMIT ?)", (left,)
-    ).fetchone()[0]
-    return Counts(int(overdue), int(again), int(fresh))
+    return Counts(int(overdue[0][0]), int(again[0][0]), len(new_cards(progress, library, Selection(), left)))
 
 
 def next_due(progress: Progress, selection: Selection) -> int | None:
     """The study day on which the next card is due."""
     condition, values = _topics_condition(selection)
-    row = progress.log.db.execute(
-        f"SELECT min(due) FROM card WHERE known AND NOT suspended AND due > ?{condition}", (progress.today(), *values)
-    ).fetchone()
-    return None if row[0] is None else int(row[0])
+    rows = progress.log.query(
+        f"SELECT min(due) FROM card WHERE known AND NOT suspended AND due > ?{condition}", progress.today(), *values
+    )
+    return None if rows[0][0] is None else int(rows[0][0])
 
 
 def missed_questions(progress: Progress, library: Library, selection: Selection) -> list[str]:

@@ -44,7 +44,10 @@ def study(
     leases = Leases(cache_folder() / "leases.sqlite", lambda: progress.log.clock().at)
     keeper = ProgressKeeper(progress, library, leases, study=True)
     chosen_seed = seed if seed is not None else random.SystemRandom().randrange(2**32)
-    raise typer.Exit(sit(library, today.ids, str(chosen_seed), keeper))
+    try:
+        raise typer.Exit(sit(library, today.ids, str(chosen_seed), keeper))
+    finally:
+        leases.close()
 
 
 def due(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
@@ -52,7 +55,8 @@ def due(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = F
     from quizcli.cli.sitting import open_library, open_progress
     from quizcli.studying import counts
 
-    found = counts(open_progress(open_library()))
+    library = open_library()
+    found = counts(open_progress(library), library)
     if json:
         from quizcli.lab.wire import dumps
 

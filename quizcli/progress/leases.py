@@ -29,6 +29,14 @@ class Leases:
             db.execute("CREATE TABLE IF NOT EXISTS lease (question TEXT PRIMARY KEY, session TEXT, until INTEGER)")
             self._db = db
 
+    def close(self) -> None:
+        """Give up what this session holds."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.execute("DELETE FROM lease WHERE session = ?", (self._session,))
+            self._db.close()
+            self._db = None
+
     def take(self, question: str) -> bool:
         """Claim a question; False where another session holds it."""
         if self._db is None:
@@ -38,8 +46,9 @@ class Leases:
             changed = self._db.execute(
                 "INSERT INTO lease VALUES (?, ?, ?) ON CONFLICT (question) DO UPDATE"
                 " SET session = excluded.session, until = excluded.until"
-                " WHERE until <= ? OR session = excluded.session",
-                (question, self._session, now + LASTS, now),
+                " WHERE until <= ? OR until > ? OR session = excluded.session",
+                # A lease that ends later than any granted now was made before the clock was set back.
+                (question, self._session, now + LASTS, now, now + LASTS),
             ).rowcount
         except sqlite3.Error:
             return True

@@ -21,7 +21,7 @@ from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Clock, Draft, Event
 from quizcli.progress.replay import COLUMNS, CardState, Fact, replay
-from quizcli.scheduling import DAY_START, study_day
+from quizcli.scheduling import DAY_START, RETENTION, Scheduler, study_day
 
 FORMAT = 1
 """The file's version, in `PRAGMA user_version`; migrations lead up to it."""
@@ -31,6 +31,9 @@ WAIT = 20.0
 
 _EVENT = "id, machine, sequence, clock, at, offset, day, kind, card, rating, target, retention, weights, body"
 _ORDER = "clock, machine, sequence"
+
+_IN_FORCE = "kind != 'undo' AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id AND u.kind = 'undo')"
+"""What was not undone, of events called e."""
 
 _TABLES = f"""
 CREATE TABLE machine (id TEXT NOT NULL);
@@ -54,9 +57,9 @@ CREATE TABLE card (
 CREATE TABLE bank (stamp TEXT NOT NULL);
 CREATE TABLE bank_card (
     card TEXT PRIMARY KEY, topic TEXT NOT NULL, rank INTEGER NOT NULL, priority INTEGER NOT NULL,
-    level INTEGER NOT NULL, introduced INTEGER NOT NULL DEFAULT 0
+    level INTEGER NOT NULL, place INTEGER NOT NULL, introduced INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE INDEX bank_card_new ON bank_card (introduced, rank, priority, level);
+CREATE INDEX bank_card_new ON bank_card (introduced, rank, priority, level, place);
 CREATE INDEX card_due ON card (due, known, suspended, buried, day);
 CREATE INDEX card_introduced ON card (introduced);
 CREATE INDEX card_day ON card (day);
@@ -76,13 +79,15 @@ class DamagedLogError(LogError):
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
-    """A card as the bank has it: where its topic stands in the order of needs, its priority, its level (0 to 2)."""
+    """A card as the bank has it: where its topic stands in the order of needs, its priority, its level (0 to 2), and
+    its place in its file."""
 
     card: str
     topic: str
     rank: int
     priority: int
     level: int
+    place: int = 0
 
 
 class Log:
@@ -95,10 +100,15 @@ class Log:
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self.db = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
-            self.db.execute("PRAGMA journal_mode = WAL")
-            self.db.execute("PRAGMA synchronous = FULL")
-            self._bring_up_to_date(before_migration)
-            self.machine = str(self.db.execute("SELECT id FROM machine").fetchone()[0])
+            try:
+                self._refuse_newer()
+                self.db.execute("PRAGMA journal_mode = WAL")
+                self.db.execute("PRAGMA synchronous = FULL")
+                self._bring_up_to_date(before_migration)
+                self.machine = str(self.db.execute("SELECT id FROM machine").fetchone()[0])
+            except BaseException:
+                self.db.close()
+                raise
 
     def close(self) -> None:
         self.db.close()
@@ -137,6 +147,7 @@ class Log:
             before = self.db.total_changes
             cards: set[str] = set()
             for event in others:
+                _refuse_unreadable(event)
                 if self._store(event) and event.card is not None:
                     cards.add(event.card)
             added = self.db.total_changes - before
@@ -166,7 +177,7 @@ class Log:
                 return
             with self.writing():
                 self.db.execute("DELETE FROM bank_card")
-                self.db.executemany("INSERT INTO bank_card VALUES (?, ?, ?, ?, ?, 0)", map(astuple, cards()))
+                self.db.executemany("INSERT INTO bank_card VALUES (?, ?, ?, ?, ?, ?, 0)", map(astuple, cards()))
                 known, names = dict(self.db.execute("SELECT old, card FROM alias")), dict(former())
                 self.db.execute("DELETE FROM alias")
                 self.db.executemany("INSERT INTO alias VALUES (?, ?)", names.items())
@@ -188,32 +199,34 @@ class Log:
         now = self.clock()
         return study_day(now.at, now.offset, day_start)
 
+    def query(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the log; a DamagedLogError where the file cannot be read."""
+        with self._explained():
+            return self.db.execute(sql, values).fetchall()
+
     def state(self, card: str) -> CardState:
         """A card's state; a card without events is new."""
-        row = self.db.execute(f"SELECT {', '.join(COLUMNS)} FROM card WHERE card = ?", (card,)).fetchone()
-        return CardState(card) if row is None else CardState(*row)
+        rows = self.query(f"SELECT {', '.join(COLUMNS)} FROM card WHERE card = ?", card)
+        return CardState(*rows[0]) if rows else CardState(card)
 
     def states(self, where: str = "1", *values: object) -> list[CardState]:
         """Card states that fit a condition on their columns."""
-        rows = self.db.execute(f"SELECT {', '.join(COLUMNS)} FROM card WHERE {where}", values)
+        rows = self.query(f"SELECT {', '.join(COLUMNS)} FROM card WHERE {where}", *values)
         return [CardState(*row) for row in rows]
 
     def events(self, where: str = "1", *values: object, in_force: bool = True) -> Iterator[Event]:
         """Events in the log's order, without those that were undone (and the undoing) unless they are wanted too."""
-        force = (
-            " AND kind != 'undo' AND id NOT IN (SELECT target FROM event WHERE target IS NOT NULL)" if in_force else ""
-        )
-        for row in self.db.execute(f"SELECT {_EVENT} FROM event WHERE {where}{force} ORDER BY {_ORDER}", values):
+        force = f" AND {_IN_FORCE}" if in_force else ""
+        for row in self.query(f"SELECT {_EVENT} FROM event e WHERE ({where}){force} ORDER BY {_ORDER}", *values):
             yield _event(row)
 
     def newest_action(self) -> Event | None:
         """The newest action of this machine that was not undone."""
-        row = self.db.execute(
-            f"SELECT {_EVENT} FROM event e WHERE machine = ? AND kind != 'undo'"
-            " AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id) ORDER BY sequence DESC LIMIT 1",
-            (self.machine,),
-        ).fetchone()
-        return None if row is None else _event(row)
+        rows = self.query(
+            f"SELECT {_EVENT} FROM event e WHERE machine = ? AND {_IN_FORCE} ORDER BY sequence DESC LIMIT 1",
+            self.machine,
+        )
+        return _event(rows[0]) if rows else None
 
     def replayed(self) -> Iterator[CardState]:
         """Every card's state from its events alone, cards in order."""
@@ -222,10 +235,10 @@ class Log:
 
     def facts(self) -> Iterator[tuple[str, list[Fact]]]:
         """Every card with its events in force, those of its former ids among them; cards in order."""
-        rows = self.db.execute(
+        rows = self.query(
             "SELECT coalesce(a.card, e.card) AS owner, e.card, kind, day, rating, retention, weights FROM event e"
-            " LEFT JOIN alias a ON a.old = e.card WHERE e.card IS NOT NULL AND kind != 'undo'"
-            f" AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id) ORDER BY owner, {_ORDER}"
+            " LEFT JOIN alias a ON a.old = e.card WHERE e.card IS NOT NULL"
+            f" AND {_IN_FORCE} ORDER BY owner, {_ORDER}"
         )
         current, facts = None, list[Fact]()
         for owner, card, kind, day, rating, retention, weights in rows:
@@ -304,7 +317,7 @@ class Log:
         held = ", ".join("?" * len(names))
         rows = self.db.execute(
             f"SELECT card, kind, day, rating, retention, weights FROM event e WHERE card IN ({held})"
-            f" AND kind != 'undo' AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id) ORDER BY {_ORDER}",
+            f" AND {_IN_FORCE} ORDER BY {_ORDER}",
             names,
         ).fetchall()
         introduced = 0
@@ -315,12 +328,15 @@ class Log:
             self.db.execute("UPDATE card SET known = card IN (SELECT card FROM bank_card) WHERE card = ?", (card,))
         self.db.execute("UPDATE bank_card SET introduced = ? WHERE card = ?", (introduced, card))
 
-    def _bring_up_to_date(self, before_migration: Callable[[Path], None] | None) -> None:
+    def _refuse_newer(self) -> None:
+        """A file of a newer version is not touched, its journal mode neither."""
         version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
         if version > FORMAT:
-            raise LogError(
-                f"{self.path}: written by a newer dlquiz (format {version}, this one knows {FORMAT}): update dlquiz"
-            )
+            known = f"format {version}, this one knows {FORMAT}"
+            raise LogError(f"{self.path}: written by a newer dlquiz ({known}): update dlquiz")
+
+    def _bring_up_to_date(self, before_migration: Callable[[Path], None] | None) -> None:
+        version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
         if version == FORMAT:
             return
         if version and before_migration is not None:
@@ -345,7 +361,7 @@ class Log:
             yield
         except sqlite3.OperationalError as error:
             raise LogError(f"{self.path}: {_advice(str(error))}") from error
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             message = (
                 f"{self.path}: the file is damaged ({error}); it was left as it is: dlquiz doctor shows the way back"
             )
@@ -368,6 +384,18 @@ def _advice(message: str) -> str:
 
 
 _INSERT_CARD = f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+
+
+def _refuse_unreadable(event: Event) -> None:
+    """An event from elsewhere that this version could not replay is refused, and the whole merge with it."""
+    try:
+        if event.rating is not None:
+            Rating(event.rating)
+        Scheduler(event.weights, RETENTION if event.retention is None else event.retention)
+    except ValueError as error:
+        raise LogError(
+            f"event {event.sequence} of machine {event.machine} cannot be read: {error}; update dlquiz"
+        ) from error
 
 
 def _fact(card: str, kind: str, day: int, rating: int | None, retention: float | None, weights: str | None) -> Fact:

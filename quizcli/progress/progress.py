@@ -165,13 +165,12 @@ class Progress:
     def history(self, question: str) -> list[Event]:
         """A card's events in force, former ids included."""
         card = card_of(question)
-        names = [card, *(old for (old,) in self.log.db.execute("SELECT old FROM alias WHERE card = ?", (card,)))]
+        names = [card, *(old for (old,) in self.log.query("SELECT old FROM alias WHERE card = ?", card))]
         return list(self.log.events(f"card IN ({', '.join('?' * len(names))})", *names))
 
     def introduced_today(self) -> int:
         """New cards met today: they count against the day's number of new cards."""
-        row = self.log.db.execute("SELECT count(*) FROM card WHERE introduced = ?", (self.today(),)).fetchone()
-        return int(row[0])
+        return int(self.log.query("SELECT count(*) FROM card WHERE introduced = ?", self.today())[0][0])
 
 
 def describe(asked: Asked, response: Response, seconds: float) -> dict[str, Any]:
