@@ -284,17 +284,16 @@ def _filled(asked: Asked, text: str, answer: float | None) -> str:
 
 
 def _list(console: Console, library: Library, entries: list[Entry]) -> None:
-    from rich.table import Table
+    """Questions by their ids, with the beginnings of their prompts."""
     from rich.text import Text
 
     from quizcli.view.terminal import inert
 
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="key", overflow="fold", max_width=console.width // 2)
-    grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     for entry in entries:
-        grid.add_row(Text(entry.id), Text(inert(_first_lines(library.question(entry.id).prompt))))
-    console.print(grid)
+        question = library.question(entry.id)
+        prompt = _first_lines(_example(question).fill(question.prompt))
+        console.print(Text(inert(entry.id), style="key"))
+        console.print(Text(f"  {inert(prompt)}", style="dim"), no_wrap=True, overflow="ellipsis")
 
 
 def _first_lines(text: str) -> str:

@@ -100,16 +100,18 @@ class Examiner:
 
     def present(self, asked: Asked, *, with_choices: bool) -> None:
         """Show the question. Raises WithdrawnError where what belongs to it cannot be shown."""
-        total = self.session.done + self.session.left + 1
-        self.print(Rule(style="dim"))
-        self.print(screen.heading(asked.question, self.session.done + 1, total))
-        self.print("")
         try:
+            total = self.session.done + self.session.left + 1
+            self.print(Rule(style="dim"))
+            self.print(screen.heading(asked.question, self.session.done + 1, total))
+            self.print("")
             self._show_exhibit(asked)
         except QuizError as error:
             self.withdraw(error)
             raise WithdrawnError from error
         except KeyboardInterrupt:
+            if asked.question.exhibit is None:
+                raise
             self.withdraw(QuizError("its plot was stopped"))
             raise WithdrawnError from None
         self.print(screen.prompt(asked))
@@ -221,11 +223,11 @@ class Examiner:
 
     def show_demo(self, asked: Asked, predict: Callable[[Console, Demo], str | None] | None = None) -> None:
         """Run the question's demo here; whatever happens in it, the session goes on."""
-        from quizcli.view.evidence import compare
-
         name = asked.question.demo
-        self.print("")
         try:
+            from quizcli.view.evidence import compare
+
+            self.print("")
             demo = self.laboratory.catalog.find(name)
             self.print(Text(inert(demo.title), style="heading"))
             predicted = predict(self.console, demo) if predict is not None else None

@@ -1,0 +1,878 @@
+"""The log on disk: what follows from it is exact, logs merge, and a file that cannot be used is left as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from quizcli.errors import QuizError
+from quizcli.model import Rating
+from quizcli.progress import events
+from quizcli.progress import log as log_module
+from quizcli.progress.events import Draft, Event
+from quizcli.progress.log import BankCard, DamagedLogError, Log, LogError
+from quizcli.progress.progress import SETTINGS, Progress
+from quizcli.scheduling import default_weights, study_day
+from tests.logs import DAY, NOON, Clock, all_events, answer, card_rows, holdings, is_sound, live, open_log, replayed
+
+CARDS: Final = ("dl:a/one", "dl:a/two", "dl:b/three", "dl:b/removed")
+FORMER: Final = {"dl:a/first": "dl:a/one", "dl:z/second": "dl:a/two", "dl:z/deux": "dl:a/two"}
+NAMES: Final = (*CARDS, *FORMER, "mine:x/y")
+BANKS: Final = (
+    ("no renames", CARDS, {}),
+    ("renamed", CARDS[:3], FORMER),
+    ("renamed once", CARDS, {"dl:a/first": "dl:a/one"}),
+    ("merged", CARDS[:2], {**FORMER, "dl:b/three": "dl:a/one"}),
+)
+
+
+def adopt(log: Log, bank: int) -> None:
+    """Make the log aware of one of the banks."""
+    stamp, cards, former = BANKS[bank]
+    log.adopt(stamp, lambda: [BankCard(card, card[3:4], rank, 1, 0) for rank, card in enumerate(cards)], lambda: former)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def log(tmp_path: Path, clock: Clock) -> Iterator[Log]:
+    opened = open_log(tmp_path / "log.sqlite", clock)
+    yield opened
+    opened.close()
+
+
+# --- Any sequence of actions -------------------------------------------------------------------------
+
+
+class Logs(RuleBasedStateMachine):
+    """A laptop and a desktop, both used as it comes. Of each: what its state was before each action since the last
+    merge, so that undo can be compared with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp(prefix="dlquiz-logs-"))
+        self.clock = Clock()
+        self.logs = [open_log(self.folder / f"{number}.sqlite", self.clock) for number in range(2)]
+        self.before: list[list[dict[str, Any]]] = [[], []]
+        self.bank = 0
+
+    def teardown(self) -> None:
+        try:
+            self.ends_the_same_everywhere()
+        finally:
+            for log in self.logs:
+                log.close()
+            shutil.rmtree(self.folder)
+
+    def ends_the_same_everywhere(self) -> None:
+        """Both ways round: the same events, the same states, and nothing new the second time."""
+        one, two = self.logs
+        for _ in range(2):
+            one.merge(all_events(two))
+            two.merge(all_events(one))
+        assert one.merge(all_events(two)) == two.merge(all_events(one)) == 0
+        assert all_events(one) == all_events(two)
+        assert holdings(one) == holdings(two)
+        for log in self.logs:
+            kept = holdings(log)
+            assert log.rebuild() == 0
+            adopt(log, self.bank)
+            assert holdings(log) == kept and is_sound(log)
+
+    @contextmanager
+    def acting(self, which: int) -> Iterator[Progress]:
+        self.before[which].append(holdings(self.logs[which]))
+        yield Progress(self.logs[which])
+
+    @initialize(bank=st.integers(0, len(BANKS) - 1))
+    def begin(self, bank: int) -> None:
+        self.take_another_bank(bank)
+
+    @rule(hours=st.integers(-200, 300), offset=st.sampled_from([-480, 0, 0, 345, 540]))
+    def time_passes_or_the_clock_is_set_back(self, hours: int, offset: int) -> None:
+        self.clock.move(hours=hours)
+        self.clock.offset = offset
+
+    @rule(which=st.integers(0, 1), card=st.sampled_from(NAMES), rating=st.sampled_from(Rating))
+    def answers(self, which: int, card: str, rating: Rating) -> None:
+        with self.acting(which) as progress:
+            values = {"retention": progress.values["retention"], "weights": progress.weights}
+            progress.log.append(Draft(events.ANSWER, card, rating, body={"drawn": {"k": 3}}, **values))
+
+    @rule(
+        which=st.integers(0, 1),
+        card=st.sampled_from(NAMES),
+        kind=st.sampled_from([*events.CARD_KINDS[1:], "teleport"]),
+    )
+    def acts_on_a_card(self, which: int, card: str, kind: str) -> None:
+        with self.acting(which) as progress:
+            progress.log.append(Draft(kind, card, body={"text": "é\n{x}"}))
+
+    @rule(which=st.integers(0, 1), retention=st.sampled_from([0.7, 0.85, 0.97]), new=st.integers(0, 30))
+    def changes_settings(self, which: int, retention: float, new: int) -> None:
+        for name, value in (("retention", retention), ("new", float(new))):
+            with self.acting(which) as progress:
+                progress.set(SETTINGS[name], value)
+
+    @rule(which=st.integers(0, 1), factor=st.sampled_from([None, 0.9, 1.2]))
+    def changes_parameters(self, which: int, factor: float | None) -> None:
+        with self.acting(which) as progress:
+            weights = None if factor is None else [weight * factor for weight in default_weights()[:4]]
+            progress.set_weights(weights and [*weights, *default_weights()[4:]], {"reviews": 1000})
+
+    @rule(
+        which=st.integers(0, 1),
+        cards=st.sets(st.sampled_from(NAMES), min_size=1),
+        retention=st.sampled_from([0.7, 0.95]),
+    )
+    def reschedules_cards_as_one_action(self, which: int, cards: set[str], retention: float) -> None:
+        with self.acting(which) as progress:
+            kinds = (events.RESCHEDULE, events.SUSPEND)
+            drafts = [Draft(kinds[len(card) % 2], card, retention=retention) for card in sorted(cards)]
+            assert len(progress.log.append_all(drafts)) == len(cards)
+
+    @rule(which=st.integers(0, 1), times=st.integers(1, 6))
+    def undoes(self, which: int, times: int) -> None:
+        log = self.logs[which]
+        for _ in range(times):
+            expected = log.newest_action()
+            undone = Progress(log).undo()
+            assert undone == expected
+            if undone is not None:
+                assert undone.machine == log.machine
+            if self.before[which]:
+                assert undone is not None and holdings(log) == self.before[which].pop()
+
+    @rule(which=st.integers(0, 1))
+    def restarts(self, which: int) -> None:
+        log = self.logs[which]
+        kept, kept_events = holdings(log), all_events(log)
+        log.close()
+        self.logs[which] = log = open_log(log.path, self.clock)
+        assert (holdings(log), all_events(log)) == (kept, kept_events)
+
+    @rule(into=st.integers(0, 1), share=st.sampled_from([1.0, 1.0, 0.5]))
+    def merges(self, into: int, share: float) -> None:
+        """The other log's events, all of them or any half, in any order."""
+        others = all_events(self.logs[1 - into])
+        chance = random.Random(len(others))
+        some = chance.sample(others, round(share * len(others)))
+        known = {event.id for event in all_events(self.logs[into])}
+        assert self.logs[into].merge(some) == len({event.id for event in some} - known)
+        self.before[into].clear()
+
+    @rule()
+    def merging_is_commutative_and_idempotent(self) -> None:
+        copies = [open_log(self.copied(log), self.clock) for log in self.logs]
+        for one, other in zip(copies, reversed(self.logs), strict=True):
+            one.merge(all_events(other))
+            merged = holdings(one), all_events(one)
+            assert one.merge(all_events(other)) == 0 and (holdings(one), all_events(one)) == merged
+        assert all_events(copies[0]) == all_events(copies[1])
+        assert holdings(copies[0]) == holdings(copies[1])
+        for log in copies:
+            log.close()
+
+    def copied(self, log: Log) -> Path:
+        path = log.path.with_suffix(".copy")
+        path.unlink(missing_ok=True)
+        with closing(sqlite3.connect(path)) as copy:
+            log.db.backup(copy)
+        return path
+
+    @rule(bank=st.integers(0, len(BANKS) - 1))
+    def take_another_bank(self, bank: int) -> None:
+        """The app was updated, on both machines: cards have new names, or are gone."""
+        self.bank = bank
+        for which, log in enumerate(self.logs):
+            counted = len(all_events(log))
+            adopt(log, bank)
+            assert len(all_events(log)) == counted
+            self.before[which].clear()
+
+    @invariant()
+    def replay_gives_the_state_that_is_live(self) -> None:
+        for log in self.logs:
+            assert replayed(log) == live(log)
+
+    @invariant()
+    def the_bank_knows_which_cards_are_new(self) -> None:
+        for log in self.logs:
+            met = {state.card for state in log.states("introduced IS NOT NULL")}
+            marked = log.db.execute("SELECT card, introduced FROM bank_card")
+            assert all(introduced == (card in met) for card, introduced in marked)
+            known = dict(log.db.execute("SELECT card, known FROM card"))
+            assert known == {card: int(card in BANKS[self.bank][1]) for card in known}
+
+
+TestLogs = Logs.TestCase
+TestLogs.settings = settings(
+    max_examples=30 if settings.default.max_examples < 100 else 500, stateful_step_count=25, deadline=None
+)
+
+
+# --- Undo --------------------------------------------------------------------------------------------
+
+
+def test_undo_goes_back_to_the_beginning_across_restarts(tmp_path: Path, clock: Clock) -> None:
+    path, states = tmp_path / "log.sqlite", []
+    for step in range(12):
+        log = open_log(path, clock)
+        adopt(log, 0)
+        states.append(holdings(log))
+        log.append(answer(CARDS[step % 3], Rating(step % 4 + 1)) if step % 5 else Draft(events.SUSPEND, CARDS[0]))
+        log.close()
+        clock.move(hours=11)
+    for state in reversed(states):
+        log = open_log(path, clock)
+        assert log.undo() is not None
+        assert holdings(log) == state
+        log.close()
+    log = open_log(path, clock)
+    assert log.undo() is None and len(all_events(log)) == 24 and not list(log.events())
+    log.close()
+
+
+def test_undo_takes_back_this_machines_actions_only(tmp_path: Path, log: Log, clock: Clock) -> None:
+    other = open_log(tmp_path / "other.sqlite", clock)
+    mine = log.append(answer(CARDS[0]))
+    clock.move(hours=1)
+    theirs = other.append(answer(CARDS[0], Rating.AGAIN))
+    log.merge(all_events(other))
+    assert log.undo() == mine
+    assert log.undo() is None
+    assert list(log.events()) == [theirs]
+    other.close()
+
+
+def test_an_undo_that_arrives_before_its_answer_holds(tmp_path: Path, log: Log, clock: Clock) -> None:
+    other = open_log(tmp_path / "other.sqlite", clock)
+    other.append(answer(CARDS[0]))
+    other.undo()
+    done, undone = all_events(other)
+    log.merge([undone])
+    log.merge([done])
+    assert live(log) == [] and list(log.events()) == []
+    other.close()
+
+
+def test_undone_events_stay_in_the_log(log: Log) -> None:
+    done = log.append(answer(CARDS[0]))
+    log.undo()
+    kept = all_events(log)
+    assert kept[0] == done and (kept[1].kind, kept[1].target) == (events.UNDO, done.id)
+
+
+def test_an_unknown_kind_is_kept_and_ignored_whatever_it_points_at(log: Log) -> None:
+    """A newer version's event may name another one for its own reasons: that is no undo."""
+    done = log.append(answer(CARDS[0]))
+    before = live(log)
+    odd = log.append(Draft("comment", CARDS[0], target=done.id, body={"text": "new in version 9"}))
+    assert live(log) == replayed(log) == before
+    assert list(log.events()) == [done, odd]
+    assert log.rebuild() == 0 and live(log) == before
+    assert log.undo() == odd and log.undo() == done
+
+
+# --- Order and time ----------------------------------------------------------------------------------
+
+
+def test_events_keep_their_order_when_the_clock_is_set_back(log: Log, clock: Clock) -> None:
+    written = []
+    for hours in (0, 5, -72, 1, 1, 100, -3):
+        clock.move(hours=hours)
+        written.append(log.append(answer(CARDS[0])))
+    assert all_events(log) == written
+    assert [event.sequence for event in written] == [1, 2, 3, 4, 5, 6, 7]
+    times = [event.at for event in written]
+    assert [event.clock for event in written] == [max(times[: place + 1]) for place in range(7)]
+    assert times != sorted(times)
+
+
+def test_an_event_says_when_by_whose_clock(log: Log, clock: Clock) -> None:
+    clock.now, clock.offset = datetime(2026, 11, 23, 18, 30, 0, 125000, tzinfo=UTC), 570
+    event = log.append(answer(CARDS[0]), day_start=5)
+    assert (event.at, event.offset) == (1795458600125, 570)
+    assert event.day == DAY and event.machine == log.machine
+    assert log.append(answer(CARDS[0])).day == DAY + 1
+
+
+def test_ids_and_machines_are_unique(tmp_path: Path, clock: Clock) -> None:
+    logs = [open_log(tmp_path / f"{number}.sqlite", clock) for number in range(20)]
+    found = [log.append(answer(CARDS[0])).id for log in logs for _ in range(5)]
+    assert len(set(found)) == 100 and len({log.machine for log in logs}) == 20
+    for log in logs:
+        log.close()
+
+
+def test_an_event_comes_back_as_it_was_written(tmp_path: Path, clock: Clock) -> None:
+    body = {
+        "drawn": {"kernel": 3, "rate": 0.1, "init": "zero"},
+        "said": "σ(Wx)\n\x00'\"",
+        "order": [2, 0, 1],
+        "value": 1e-300,
+    }
+    log = open_log(tmp_path / "log.sqlite", clock)
+    draft = Draft(events.ANSWER, CARDS[0], Rating.HARD, None, 0.8123456789, tuple(default_weights()), body)
+    written = log.append(draft)
+    log.close()
+    log = open_log(tmp_path / "log.sqlite", clock)
+    (found,) = all_events(log)
+    assert found == written and dict(found.body) == body and found.weights == default_weights()
+    log.close()
+
+
+def test_today_follows_the_clock_and_the_day_start(log: Log, clock: Clock) -> None:
+    clock.now = NOON.replace(hour=2)
+    assert (log.today(), log.today(0), log.today(2)) == (DAY - 1, DAY, DAY)
+
+
+# --- Merging -----------------------------------------------------------------------------------------
+
+
+def test_answers_of_two_machines_are_one_history(tmp_path: Path, log: Log, clock: Clock) -> None:
+    """A review on each of them, three days apart: as if both had been answered on one."""
+    other, single = open_log(tmp_path / "other.sqlite", clock), open_log(tmp_path / "single.sqlite", clock)
+    for which, rating in ((log, Rating.GOOD), (other, Rating.HARD), (log, Rating.AGAIN)):
+        which.append(answer(CARDS[0], rating))
+        single.append(answer(CARDS[0], rating))
+        clock.move(days=3)
+    log.merge(all_events(other))
+    other.merge(all_events(log))
+    assert live(log) == live(other) == live(single)
+    other.close()
+    single.close()
+
+
+def test_logs_in_which_two_events_have_one_place_do_not_merge(tmp_path: Path, log: Log, clock: Clock) -> None:
+    """The data folder was copied to another machine: nothing is taken over, and nothing is lost."""
+    log.append(answer(CARDS[0]))
+    with closing(sqlite3.connect(tmp_path / "copy.sqlite")) as copy:
+        log.db.backup(copy)
+    copied = open_log(tmp_path / "copy.sqlite", clock)
+    log.append(answer(CARDS[1]))
+    copied.append(answer(CARDS[2]))
+    copied.append(answer(CARDS[2]))
+    before = all_events(log), card_rows(log)
+    with pytest.raises(LogError, match=f"number 2 of machine {log.machine}: these logs do not merge"):
+        log.merge(reversed(all_events(copied)))
+    assert (all_events(log), card_rows(log)) == before and is_sound(log)
+    copied.close()
+
+
+def test_a_merge_that_is_interrupted_leaves_nothing(tmp_path: Path, log: Log, clock: Clock) -> None:
+    other = open_log(tmp_path / "other.sqlite", clock)
+    for card in CARDS:
+        other.append(answer(card))
+
+    def some() -> Iterator[Event]:
+        yield from all_events(other)[:2]
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        log.merge(some())
+    assert all_events(log) == [] and live(log) == []
+    assert log.merge(all_events(other)) == 4
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rating": 9},
+        {"rating": 0},
+        {"retention": 0.2},
+        {"retention": 7.0},
+        {"weights": (1.0, 2.0)},
+        {"body": {"x": None}},
+    ],
+    ids=str,
+)
+def test_an_event_with_values_from_elsewhere_can_be_kept_and_read(log: Log, change: dict[str, Any]) -> None:
+    """Another version may grade or weigh otherwise. Its events must not make the log unusable: they are refused whole
+    with a LogError, or kept and read."""
+    plain = Event("id", "elsewhere", 1, 1, 1, 0, DAY, events.ANSWER, CARDS[0], Rating.GOOD, None, 0.9, None, {})
+    odd = replace(plain, **change)
+    log.append(answer(CARDS[0]))
+    try:
+        log.merge([odd])
+    except QuizError:
+        assert len(all_events(log)) == 1
+        return
+    assert len(all_events(log)) == 2
+    log.append(answer(CARDS[0]))
+    assert live(log) == replayed(log)
+
+
+# --- The bank ----------------------------------------------------------------------------------------
+
+
+def test_a_renamed_card_keeps_its_history(tmp_path: Path, log: Log, clock: Clock) -> None:
+    plain = open_log(tmp_path / "plain.sqlite", clock)
+    for name, days in (("dl:a/first", 1), ("dl:a/first", 3), ("dl:a/first", 0)):
+        log.append(answer(name, Rating.HARD))
+        plain.append(answer(name, Rating.HARD))
+        clock.move(days=days)
+    old = log.state("dl:a/first")
+    adopt(log, 1)
+    renamed = log.state("dl:a/one")
+    assert renamed.row()[1:] == old.row()[1:] and log.state("dl:a/first").memory is None
+    assert [event.card for event in Progress(log).history("a/one")] == ["dl:a/first"] * 3
+    for which, name in ((log, "dl:a/one"), (plain, "dl:a/first")):
+        which.append(answer(name))
+    assert log.state("dl:a/one").memory == plain.state("dl:a/first").memory
+    plain.close()
+
+
+def test_answers_under_old_and_new_names_are_one_history(log: Log, clock: Clock) -> None:
+    """Another machine, not updated yet, still writes under the old name."""
+    adopt(log, 1)
+    for name in ("dl:a/two", "dl:z/second", "dl:z/deux", "dl:a/two"):
+        log.append(answer(name))
+        clock.move(days=2)
+    (state,) = log.states()
+    assert (state.card, state.repetitions) == ("dl:a/two", 4)
+    assert log.db.execute("SELECT introduced FROM bank_card WHERE card = 'dl:a/two'").fetchone() == (1,)
+
+
+def test_a_former_id_that_is_withdrawn_gives_the_history_back(log: Log) -> None:
+    log.append(answer("dl:a/first"))
+    before = live(log)
+    adopt(log, 1)
+    adopt(log, 0)
+    assert live(log) == before
+
+
+def test_a_card_that_left_the_bank_keeps_its_events_and_comes_back_with_them(log: Log) -> None:
+    adopt(log, 0)
+    log.append(answer("dl:b/removed"))
+    before = log.state("dl:b/removed")
+    adopt(log, 1)
+    assert not log.states("known") and len(all_events(log)) == 1
+    adopt(log, 0)
+    assert log.states("known") == [before]
+
+
+def test_a_bank_with_the_same_stamp_is_not_read_again(log: Log) -> None:
+    adopt(log, 0)
+
+    def unread() -> Any:
+        raise AssertionError("the bank was read")
+
+    log.adopt(BANKS[0][0], unread, unread)
+
+
+def test_rebuilding_counts_and_mends_states_that_are_not_as_the_events_have_it(log: Log) -> None:
+    for card in CARDS:
+        log.append(answer(card))
+    before = live(log)
+    log.db.execute("UPDATE card SET due = due + 1 WHERE card = ?", (CARDS[0],))
+    log.db.execute("DELETE FROM card WHERE card = ?", (CARDS[1],))
+    log.db.execute("UPDATE card SET card = 'dl:no/such' WHERE card = ?", (CARDS[2],))
+    assert log.rebuild() == 4
+    assert live(log) == before and log.rebuild() == 0
+
+
+# --- Other versions ----------------------------------------------------------------------------------
+
+
+def small_log(path: Path, answers: int = 400) -> list[Event]:
+    """A closed log with so many events, in one file."""
+    log = open_log(path)
+    clock = Clock()
+    source = open_log(path.with_suffix(".source"), clock)
+    with source.writing():
+        for number in range(answers):
+            source._insert(answer(f"dl:t/q{number % 60}", Rating(number % 4 + 1)), 4)
+            clock.move(hours=5)
+    log.merge(all_events(source))
+    found = all_events(log)
+    source.close()
+    log.close()
+    for suffix in (".source", ".source-wal", ".source-shm"):
+        path.with_suffix(suffix).unlink(missing_ok=True)
+    assert not path.with_name(path.name + "-wal").exists()
+    return found
+
+
+def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    small_log(path, 10)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+        db.execute("ALTER TABLE event ADD COLUMN mood TEXT")
+    before = path.read_bytes()
+    with pytest.raises(
+        LogError, match=r"log\.sqlite: written by a newer dlquiz \(format 2, .*: update dlquiz"
+    ) as refused:
+        open_log(path)
+    assert not isinstance(refused.value, DamagedLogError)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_file_that_needs_no_wal_is_left_as_it_is(tmp_path: Path) -> None:
+    """Its journal mode is the newer version's business."""
+    path = tmp_path / "log.sqlite"
+    small_log(path, 10)
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA user_version = 2")
+        db.execute("PRAGMA journal_mode = DELETE")
+    before = path.read_bytes()
+    with pytest.raises(LogError, match="newer"):
+        open_log(path)
+    assert path.read_bytes() == before
+
+
+def test_a_migration_is_preceded_by_a_backup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.sqlite"
+    written = small_log(path, 10)
+    seen: list[Any] = []
+
+    def back_up(found: Path) -> None:
+        with closing(sqlite3.connect(found)) as db:
+            seen.append((found, db.execute("PRAGMA user_version").fetchone()))
+
+    monkeypatch.setattr(log_module, "FORMAT", 3)
+    steps: dict[int, Callable[[sqlite3.Connection], Any]] = {
+        1: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
+        2: lambda db: db.execute("UPDATE event SET mood = 'calm'"),
+    }
+    monkeypatch.setattr(log_module, "_MIGRATIONS", steps)
+    log = Log(path, Clock(), back_up)
+    assert seen == [(path, (1,))]
+    assert log.db.execute("SELECT DISTINCT mood FROM event").fetchall() == [("calm",)]
+    assert log.db.execute("PRAGMA user_version").fetchone() == (3,) and all_events(log) == written
+    log.close()
+    Log(path, Clock(), back_up).close()
+    assert len(seen) == 1
+
+
+def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "log.sqlite"
+    written = small_log(path, 10)
+    steps: dict[int, Callable[[sqlite3.Connection], Any]] = {
+        1: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
+        2: lambda db: db.execute("SELECT no_such_function()"),
+    }
+    with monkeypatch.context() as patch:
+        patch.setattr(log_module, "FORMAT", 3)
+        patch.setattr(log_module, "_MIGRATIONS", steps)
+        with pytest.raises(LogError, match="no_such_function"):
+            open_log(path)
+    log = open_log(path)
+    assert all_events(log) == written
+    log.close()
+
+
+# --- Damage ------------------------------------------------------------------------------------------
+
+
+def use(path: Path) -> tuple[list[Event], list[str], list[str]]:
+    """Open a log and read all that there is to read."""
+    log = open_log(path)
+    try:
+        progress = Progress(log)
+        log.newest_action()
+        log.state("dl:t/q1")
+        progress.history("t/q1")
+        return all_events(log), live(log), replayed(log)
+    finally:
+        log.close()
+
+
+def cut(data: bytes, keep: float) -> bytes:
+    return data[: round(keep * len(data))]
+
+
+DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
+    "cut in the middle": lambda data: cut(data, 0.5),
+    "cut in a page": lambda data: cut(data, 0.5)[:-1000],
+    "cut after the first page": lambda data: data[:4096],
+    "cut in the header": lambda data: data[:60],
+    "last page lost": lambda data: data[:-4096],
+    "random bytes": lambda data: random.Random(1).randbytes(len(data)),
+    "header overwritten": lambda data: random.Random(2).randbytes(100) + data[100:],
+    "first page zeros": lambda data: bytes(4096) + data[4096:],
+    "text": lambda _data: b"hello\n" * 1000,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_file_is_refused_in_one_line_and_left_as_it_is(damage: str, tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    small_log(path)
+    path.write_bytes(DAMAGES[damage](path.read_bytes()))
+    before = path.read_bytes()
+    with pytest.raises(DamagedLogError, match=r"log\.sqlite: the file is damaged .* dlquiz doctor") as refused:
+        use(path)
+    assert "\n" not in str(refused.value)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("junk", ["random", "zeros"])
+def test_an_overwritten_page_is_nothing_but_a_clear_error(junk: str, tmp_path: Path) -> None:
+    """Each page in turn. Where reading meets it, a DamagedLogError; where not, everything is as it was."""
+    path = tmp_path / "log.sqlite"
+    small_log(path)
+    whole, data, refused = use(path), path.read_bytes(), 0
+    pages = len(data) // 4096
+    for page in range(1, pages):
+        filling = random.Random(page).randbytes(4096) if junk == "random" else bytes(4096)
+        broken = data[: 4096 * page] + filling + data[4096 * (page + 1) :]
+        path.write_bytes(broken)
+        try:
+            assert use(path) == whole
+        except DamagedLogError:
+            refused += 1
+        assert path.read_bytes() == broken, page
+    assert refused > pages / 2
+
+
+def test_damage_met_while_writing_is_said_and_keeps_what_was_there(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    small_log(path)
+    data = path.read_bytes()
+    refused = 0
+    for page in range(1, len(data) // 4096):
+        path.write_bytes(data[: 4096 * page] + random.Random(page).randbytes(4096) + data[4096 * (page + 1) :])
+        try:
+            log = open_log(path)
+        except LogError:
+            refused += 1
+            continue
+        try:
+            log.append(answer("dl:t/q1"))
+        except DamagedLogError:
+            refused += 1
+            assert not log.db.in_transaction
+        finally:
+            log.close()
+    assert refused > 0
+
+
+def test_an_empty_file_is_a_new_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.sqlite"
+    path.touch()
+    log = open_log(path)
+    log.append(answer(CARDS[0]))
+    assert len(all_events(log)) == 1
+    log.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs Linux's list of open files")
+def test_a_file_that_is_refused_can_be_moved_at_once(tmp_path: Path) -> None:
+    """No connection to it stays open: on Windows an open file cannot be set aside."""
+    path = tmp_path / "log.sqlite"
+    path.write_bytes(b"hello\n" * 1000)
+    with pytest.raises(DamagedLogError) as refused:
+        open_log(path)
+    held = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    assert refused.value.args and str(path.resolve()) not in held
+
+
+# --- Where it cannot be written ----------------------------------------------------------------------
+
+
+def test_a_folder_that_is_a_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("no folder")
+    with pytest.raises(LogError, match=r"log\.sqlite: .*set DLQUIZ_HOME to a folder that can be written") as refused:
+        open_log(tmp_path / "data" / "log.sqlite")
+    assert "\n" not in str(refused.value) and (tmp_path / "data").read_text() == "no folder"
+
+
+def test_a_log_that_is_a_folder_is_named(tmp_path: Path) -> None:
+    (tmp_path / "log.sqlite").mkdir()
+    with pytest.raises(LogError, match=r"log\.sqlite: cannot be written .*set DLQUIZ_HOME"):
+        open_log(tmp_path / "log.sqlite")
+
+
+@contextmanager
+def bound_by_permissions(folder: Path) -> Iterator[Path]:
+    """A folder under which permissions hold for this process, the superuser's power laid down meanwhile."""
+    if not hasattr(os, "getresuid"):
+        pytest.skip("permissions of another kind")
+    with tempfile.TemporaryDirectory(prefix="dlquiz-permissions-") as place:
+        root = os.geteuid() == 0
+        if root:
+            os.chown(place, 65534, 65534)
+            os.setresuid(65534, 65534, 0)
+        try:
+            yield Path(place)
+        finally:
+            for path in (Path(place), *Path(place).rglob("*")):
+                path.chmod(0o700)
+            if root:
+                os.setresuid(0, 0, 0)
+    assert folder.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    with bound_by_permissions(tmp_path) as place:
+        place.chmod(0o500)
+        for path in (place / "log.sqlite", place / "deeper" / "log.sqlite"):
+            with pytest.raises(LogError, match=r"log\.sqlite: .*set DLQUIZ_HOME to a folder that can be written"):
+                open_log(path)
+        assert not list(place.iterdir())
+
+
+def test_a_log_that_cannot_be_written_is_named_and_left_as_it_is(tmp_path: Path) -> None:
+    with bound_by_permissions(tmp_path) as place:
+        path = place / "log.sqlite"
+        small_log(path, 10)
+        before = path.read_bytes()
+        path.chmod(0o400)
+        place.chmod(0o500)
+        with pytest.raises(
+            LogError, match=r"log\.sqlite: .*set DLQUIZ_HOME to a folder that can be written"
+        ) as refused:
+            log = open_log(path)
+            log.append(answer(CARDS[0]))
+        assert not isinstance(refused.value, DamagedLogError)
+        assert path.read_bytes() == before
+
+
+def test_a_log_that_another_session_writes_for_long_says_so(monkeypatch: pytest.MonkeyPatch, log: Log) -> None:
+    monkeypatch.setattr(log_module, "WAIT", 0.1)
+    other = open_log(log.path)
+    with log.writing():
+        with pytest.raises(LogError, match="another session is writing; try again in a moment"):
+            other.append(answer(CARDS[0]))
+        assert not other.db.in_transaction
+    other.append(answer(CARDS[0]))
+    assert len(all_events(log)) == 1
+    other.close()
+
+
+def test_many_sessions_may_make_the_log_at_once(tmp_path: Path) -> None:
+    path, gate = tmp_path / "new" / "log.sqlite", threading.Barrier(8)
+    failed: list[BaseException] = []
+
+    def begin() -> None:
+        gate.wait()
+        try:
+            log = open_log(path)
+            log.append(answer(CARDS[0]))
+            log.close()
+        except BaseException as error:
+            failed.append(error)
+
+    for attempt in range(5):
+        threads = [threading.Thread(target=begin) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert not failed, attempt
+        log = open_log(path)
+        assert [event.sequence for event in all_events(log)] == list(range(1, 9))
+        assert log.db.execute("SELECT count(*) FROM machine").fetchone() == (1,)
+        log.close()
+        shutil.rmtree(path.parent)
+
+
+# --- A full disk -------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_is_said_and_loses_nothing_that_was_acknowledged(log: Log) -> None:
+    log.db.execute("PRAGMA max_page_count = 40")
+    kept: list[Event] = []
+    with pytest.raises(LogError, match=r"log\.sqlite: the disk is full; the answer was not kept") as full:
+        while len(kept) < 5000:
+            kept.append(log.append(answer(f"dl:t/q{len(kept)}")))
+    assert "\n" not in str(full.value) and len(kept) > 50
+    assert all_events(log) == kept and live(log) == replayed(log) and is_sound(log)
+    with pytest.raises(LogError, match="full"):
+        for number in range(100):
+            kept.append(log.append(answer(f"dl:u/q{number}")))
+    log.db.execute("PRAGMA max_page_count = 4000")
+    kept.append(log.append(answer("dl:t/room")))
+    assert all_events(log) == kept and live(log) == replayed(log) and is_sound(log)
+
+
+FILLING = """
+import json, sys
+from pathlib import Path
+from quizcli.model import Rating
+from quizcli.progress.events import Draft, system_clock
+from quizcli.progress.log import Log, LogError
+
+exec(sys.argv[2])
+log = Log(Path(sys.argv[1]), system_clock)
+for number in range(20000):
+    try:
+        event = log.append(Draft("answer", f"dl:t/q{number}", Rating.GOOD, retention=0.9))
+    except LogError as error:
+        print("error", json.dumps(str(error)), flush=True)
+        break
+    print(event.id, flush=True)
+read = {event.id for event in log.events(in_force=False)}
+print("read", len(read), log.db.in_transaction, flush=True)
+"""
+LIMITED = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, 3_000_000))"
+MOUNTED = """
+import subprocess
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "dlquiz", str(Path(sys.argv[1]).parent)], check=True)
+"""
+
+
+def fill(*command: str) -> tuple[list[str], str, list[str]]:
+    """Answers until there is no room: the ids acknowledged, the error, and what could be read then."""
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert run.returncode == 0, run.stderr
+    *acknowledged, error, read = run.stdout.splitlines()
+    assert error.startswith("error ") and len(acknowledged) > 20, error
+    return acknowledged, json.loads(error.removeprefix("error ")), read.split()[1:]
+
+
+def test_files_that_may_not_grow_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    pytest.importorskip("resource")
+    path = tmp_path / "log.sqlite"
+    acknowledged, error, read = fill(sys.executable, "-P", "-c", FILLING, str(path), LIMITED)
+    assert error.startswith(f"{path}: ") and "\n" not in error
+    assert read == [str(len(acknowledged)), "False"]
+    log = open_log(path)
+    assert [event.id for event in all_events(log)] == acknowledged
+    assert is_sound(log) and live(log) == replayed(log)
+    log.append(answer(CARDS[0]))
+    log.close()
+
+
+def test_a_disk_that_is_full_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """A file system of its own, of 600 kB, where this user may mount one."""
+    mount = ("unshare", "--user", "--map-root-user", "--mount")
+    if shutil.which("unshare") is None or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("no file system can be mounted")
+    path = tmp_path / "log.sqlite"
+    acknowledged, error, read = fill(*mount, sys.executable, "-P", "-c", FILLING, str(path), MOUNTED)
+    assert error == f"{path}: the disk is full; the answer was not kept: make room and answer again"
+    assert read == [str(len(acknowledged)), "False"]
+
+
+def test_the_study_day_of_an_event_is_kept_as_it_was(log: Log, clock: Clock) -> None:
+    """A day start that is changed later moves no answer of the past to another day."""
+    clock.now = NOON.replace(hour=2)
+    event = log.append(answer(CARDS[0]), day_start=4)
+    Progress(log).set(SETTINGS["day-start"], 0)
+    assert log.rebuild() == 0 and log.state(CARDS[0]).last == DAY - 1 == event.day
+    assert study_day(event.at, event.offset, 0) == DAY

@@ -1,0 +1,718 @@
+"""Which cards a day asks and in which order, and forty days of it."""
+
+from __future__ import annotations
+
+import random
+import statistics
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise, permutations
+from pathlib import Path
+
+import fsrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quizcli import studying
+from quizcli.bank.library import Library, Selection
+from quizcli.keeping import ProgressKeeper
+from quizcli.model import Choice, Chosen, Rating
+from quizcli.progress import events
+from quizcli.progress.progress import SETTINGS, Progress, card_of
+from quizcli.progress.replay import COLUMNS, CardState
+from quizcli.scheduling import Memory
+from quizcli.session import Session
+from quizcli.studying import (
+    APART,
+    SECONDS,
+    Counts,
+    Plan,
+    adopt_bank,
+    counts,
+    missed_questions,
+    next_due,
+    plan,
+    siblings_apart,
+)
+from tests.logs import DAY, Clock, answer, live, open_log, replayed
+
+HEAD = """format: 1
+area: {area}
+topic: {topic}
+title: {topic}
+needs: [{needs}]
+references:
+  book: "Author (2020). Book. Publisher."
+questions:
+"""
+QUESTION = """  - id: {name}
+    kind: {kind}
+    level: {level}
+    skill: {skill}
+    priority: {priority}
+    prompt: What is {name}?
+{body}    short: Short.
+    answer: Answer.
+    key_points:
+      - {{id: a, says: A., listen_for: [a], {proof}}}
+      - {{id: b, says: B., listen_for: [b], cite: [book]}}
+{follow}    demo: averaging
+"""
+BODIES = {
+    "choice": "    options: [{says: One, correct: true, why: So.}, {says: Two, why: No.}, {says: Three, why: No.}]\n",
+    "number": "    value: 1\n    within: 0\n",
+    "open": "    samples: [{text: an a, earns: [a]}, {text: an e, earns: []}]\n",
+}
+
+
+@dataclass(frozen=True)
+class Q:
+    """A question of a test's bank: those with one proof are siblings, and so are those that follow each other."""
+
+    name: str
+    priority: int = 1
+    level: str = "core"
+    kind: str = "choice"
+    skill: str = "recall"
+    proof: str = ""
+    follows: str = ""
+
+
+@dataclass
+class Study:
+    """A learner's progress over a bank, with a clock of its own."""
+
+    folder: Path
+    topics: Mapping[str, tuple[str, Sequence[Q]]]
+    clock: Clock = field(default_factory=Clock)
+    stamp: int = 0
+
+    def __post_init__(self) -> None:
+        for topic, (needs, questions) in self.topics.items():
+            path = self.folder / "bank" / "area" / f"{topic}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(
+                HEAD.format(area="area", topic=topic, needs=needs)
+                + "".join(
+                    QUESTION.format(
+                        name=q.name,
+                        kind=q.kind,
+                        level=q.level,
+                        skill=q.skill,
+                        priority=q.priority,
+                        body=BODIES[q.kind],
+                        proof=f"proof: averaging/{q.proof}" if q.proof else "cite: [book]",
+                        follow=f"    follow_ups: [{{ask: {q.follows}}}]\n" if q.follows else "",
+                    )
+                    for q in questions
+                ),
+                encoding="utf-8",
+            )
+        (self.folder / "bank" / "misconceptions.yaml").write_text("[]\n")
+        self.library = Library(self.folder / "bank", self.folder / "cache")
+        self.log = open_log(self.folder / "log.sqlite", self.clock)
+        self.progress = Progress(self.log)
+        adopt_bank(self.progress, self.library)
+
+    def close(self) -> None:
+        self.log.close()
+        self.library._index.db.close()
+
+    def set(self, name: str, value: float) -> None:
+        self.progress.set(SETTINGS[name], value)
+
+    def answer(self, name: str, rating: Rating = Rating.GOOD) -> None:
+        self.log.append(answer(card_of(name), rating, self.progress.values["retention"]))
+
+    def note(self, kind: str, name: str) -> None:
+        self.progress.note(kind, name)
+
+    def plan(self, selection: Selection | None = None, **limits: int | None) -> Plan:
+        return plan(self.progress, self.library, selection or Selection(), **limits)
+
+    def remember(self, name: str, stability: float, ago: int, overdue: int = 0, difficulty: float = 5.0) -> None:
+        """Put a card into a state, without the reviews that lead to it."""
+        day = self.progress.today()
+        met, last, due = day - 99, day - ago, day - overdue
+        state = CardState(card_of(name), stability, difficulty, 3, 0, met, last, due, day=last)
+        values = ", ".join("?" * len(COLUMNS))
+        self.log.db.execute(f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}) VALUES ({values})", state.row())
+        self.log.db.execute("UPDATE bank_card SET introduced = 1 WHERE card = ?", (state.card,))
+
+
+Begin = Callable[..., Study]
+
+
+@pytest.fixture
+def begin(tmp_path: Path) -> Iterator[Begin]:
+    """Begins a study of topics, given as `topic=(needs, questions)`."""
+    begun: list[Study] = []
+
+    def make(**topics: tuple[str, Sequence[Q]]) -> Study:
+        begun.append(Study(tmp_path / str(len(begun)), topics))
+        return begun[-1]
+
+    yield make
+    for study in begun:
+        study.close()
+
+
+def plain(count: int, **more: str) -> list[Q]:
+    """Questions without siblings."""
+    return [Q(f"q{number:03}", **more) for number in range(count)]  # type: ignore[arg-type]
+
+
+def names(study: Study, **limits: int | None) -> list[str]:
+    return list(study.plan(**limits).new)
+
+
+# --- New cards ---------------------------------------------------------------------------------------
+
+
+def test_topics_come_after_what_they_need(begin: Begin) -> None:
+    """Alphabetically they would come the other way round."""
+    study = begin(a=("b", plain(2)), b=("c", plain(2)), c=("d", plain(2)), d=("", plain(2)))
+    order = [name.split("/")[0] for name in names(study, new=8)]
+    assert sorted(order) == sorted("aabbccdd")
+    assert list(dict.fromkeys(order)) == ["d", "c", "b", "a"]
+
+
+def test_within_a_topic_priority_comes_first_and_then_level(begin: Begin) -> None:
+    levels = ("deep", "warm-up", "core")
+    questions = [Q(f"p{p}-{level}", priority=p, level=level) for p in (3, 1, 2) for level in levels]
+    assert names(begin(t=("", questions)), new=9) == [
+        f"t/p{priority}-{level}" for priority in (1, 2, 3) for level in ("warm-up", "core", "deep")
+    ]
+
+
+def test_among_equals_the_order_of_the_file_holds(begin: Begin) -> None:
+    questions = [Q(name) for name in ("zebra", "ant", "mole", "bee")]
+    assert names(begin(t=("", questions)), new=4) == ["t/zebra", "t/ant", "t/mole", "t/bee"]
+
+
+def test_two_topics_are_introduced_side_by_side(begin: Begin) -> None:
+    study = begin(a=("", plain(3)), b=("", plain(3)), c=("", plain(3)), d=("", plain(3)))
+    assert [name.split("/")[0] for name in names(study, new=12)] == list("ababab" + "cdcdcd")
+
+
+def test_the_third_topic_waits_for_one_of_the_two(begin: Begin) -> None:
+    study = begin(a=("", plain(5)), b=("", plain(2)), c=("", plain(2)))
+    order = [name.split("/")[0] for name in names(study, new=9)]
+    assert order[:4] == list("abab") and order.index("c") < 7 and Counter(order) == {"a": 5, "b": 2, "c": 2}
+
+
+def test_tomorrow_goes_on_where_today_ended(begin: Begin) -> None:
+    study, met = begin(a=("", plain(4)), b=("a", plain(4)), c=("b", plain(4))), list[str]()
+    study.set("new", 4)
+    for _ in range(3):
+        for name in names(study):
+            study.answer(name)
+            met.append(name)
+        assert names(study) == []
+        study.clock.move(days=1)
+    assert sorted(met) == sorted(f"{topic}/q00{number}" for topic in "abc" for number in range(4))
+    assert [name[0] for name in met] == list("ababababcccc")
+
+
+def test_siblings_are_not_introduced_on_one_day(begin: Begin) -> None:
+    questions = [Q("one", proof="root-n"), Q("two", proof="root-n"), Q("three"), Q("four", follows="three"), Q("five")]
+    study = begin(t=("", questions), u=("t", [Q("far", proof="root-n"), Q("near")]))
+    found = set(names(study, new=7))
+    assert len(found) == 4 and {"t/five", "u/near"} < found
+    assert len(found & {"t/one", "t/two", "u/far"}) == len(found & {"t/three", "t/four"}) == 1
+
+
+def test_a_sibling_of_what_was_met_today_waits_until_tomorrow(begin: Begin) -> None:
+    study = begin(t=("", [Q("q1", proof="root-n"), Q("q2", proof="root-n"), Q("q3")]))
+    study.answer("t/q1")
+    assert names(study) == ["t/q3"]
+    study.clock.move(days=1)
+    assert names(study) == ["t/q2", "t/q3"]
+
+
+def test_a_day_has_no_more_new_cards_than_were_set(begin: Begin) -> None:
+    study = begin(t=("", plain(40)))
+    assert len(names(study)) == 15
+    study.set("new", 6)
+    assert len(names(study)) == 6
+    for name in names(study)[:4]:
+        study.answer(name)
+    assert len(names(study)) == 2
+    study.set("new", 3)
+    assert names(study) == []
+
+
+def test_a_new_card_that_was_practiced_counts_as_one_of_today(begin: Begin) -> None:
+    study = begin(t=("", plain(10)))
+    study.set("new", 4)
+    study.answer("t/q009")
+    assert names(study) == ["t/q000", "t/q001", "t/q002"]
+
+
+def test_an_undone_introduction_frees_its_place(begin: Begin) -> None:
+    study = begin(t=("", plain(10)))
+    study.set("new", 2)
+    before = names(study)
+    study.answer(before[0])
+    study.progress.undo()
+    assert names(study) == before
+
+
+@pytest.mark.parametrize(("wanted", "found"), [(0, 0), (1, 1), (20, 20), (100, 40)])
+def test_new_replaces_what_is_left_for_today(begin: Begin, wanted: int, found: int) -> None:
+    assert len(names(begin(t=("", plain(40))), new=wanted)) == found
+
+
+def test_suspended_and_buried_new_cards_are_left_out(begin: Begin) -> None:
+    study = begin(t=("", plain(4)))
+    study.note(events.SUSPEND, "t/q000")
+    study.note(events.BURY, "t/q001")
+    assert names(study) == ["t/q002", "t/q003"]
+    study.clock.move(days=1)
+    assert names(study) == ["t/q001", "t/q002", "t/q003"]
+    study.note(events.UNSUSPEND, "t/q000")
+    assert names(study)[0] == "t/q000"
+
+
+def test_new_cards_are_of_the_selection(begin: Begin) -> None:
+    study = begin(a=("", [*plain(3), Q("num", kind="number", skill="computation")]), b=("a", plain(3, level="deep")))
+    assert {name[0] for name in study.plan(Selection(("b",))).new} == {"b"}
+    assert study.plan(Selection(questions=("a/q002",))).new == ("a/q002",)
+    assert study.plan(Selection(kind="number")).new == ("a/num",)
+    assert study.plan(Selection(skill="computation")).new == ("a/num",)
+    assert len(study.plan(Selection(level="deep")).new) == 3
+
+
+# --- The order of a day ------------------------------------------------------------------------------
+
+
+def overdue(study: Study, count: int, seed: int = 0) -> dict[str, Memory]:
+    """So many cards in all kinds of states, all due; their memories."""
+    chance, found = random.Random(seed), {}
+    with study.log.writing():
+        for name in [entry.id for entry in study.library.entries("t")][:count]:
+            memory = Memory(round(chance.lognormvariate(2, 1.2), 3) + 0.1, round(chance.uniform(1, 10), 3))
+            found[name] = memory
+            ago = max(1, round(memory.stability * chance.uniform(1, 4)))
+            study.remember(name, memory.stability, ago, ago - max(1, round(memory.stability)), memory.difficulty)
+    return found
+
+
+def elapsed(study: Study, name: str) -> int:
+    last = study.progress.state(name).last
+    assert last is not None
+    return study.progress.today() - last
+
+
+def test_reviews_come_before_new_cards_and_most_at_risk_first(begin: Begin) -> None:
+    study = begin(t=("", plain(60)))
+    memories = overdue(study, 50)
+    today = study.plan()
+    assert set(today.reviews) == set(memories) and len(today.new) == 10 and not today.backlog
+    assert today.ids == [*today.reviews, *today.new]
+    risks = [study.progress.scheduler.recall(memories[name], elapsed(study, name)) for name in today.reviews]
+    assert risks == sorted(risks) and risks[0] < 0.85 < risks[-1]
+
+
+def test_what_was_wrong_today_comes_first(begin: Begin) -> None:
+    study = begin(t=("", plain(10)))
+    study.remember("t/q001", 3.0, 9, 5)
+    study.answer("t/q005", Rating.AGAIN)
+    assert study.plan().ids[:2] == ["t/q005", "t/q001"]
+
+
+def test_cards_that_are_not_due_suspended_buried_or_gone_are_not_reviewed(begin: Begin) -> None:
+    study = begin(t=("", plain(6)))
+    for number in range(5):
+        study.remember(f"t/q00{number}", 3.0, 9, -1 if number == 4 else 5)
+    study.log.db.execute("UPDATE card SET suspended = 1 WHERE card = 'dl:t/q000'")
+    study.log.db.execute(f"UPDATE card SET buried = {DAY + 1} WHERE card = 'dl:t/q001'")
+    study.log.db.execute("UPDATE card SET known = 0 WHERE card = 'dl:t/q002'")
+    assert study.plan(new=0).ids == ["t/q003"]
+    assert next_due(study.progress, Selection()) == DAY + 1
+
+
+@pytest.mark.parametrize("limit", [1, 2, 4, 7, 9, 30])
+def test_a_limit_bounds_the_whole_and_takes_from_the_end(begin: Begin, limit: int) -> None:
+    study = begin(t=("", plain(30)))
+    overdue(study, 5)
+    study.answer("t/q010", Rating.AGAIN)
+    study.answer("t/q011", Rating.AGAIN)
+    whole = study.plan(new=4)
+    some = study.plan(limit=limit, new=4)
+    assert len(whole.ids) == 2 + 5 + 4
+    assert some.ids == whole.ids[:limit]
+
+
+def test_siblings_stand_apart_in_a_session(begin: Begin) -> None:
+    """Twenty pairs, the two of each equally at risk."""
+    study = begin(t=("", [Q(f"q{number:02}", proof=f"p{number // 2}") for number in range(40)]))
+    with study.log.writing():
+        for number in range(40):
+            study.remember(f"t/q{number:02}", 5.0 + number // 2 * 0.1, 9, 3)
+    order = study.plan(new=0).reviews
+    places = {name: place for place, name in enumerate(order)}
+    gaps = [abs(places[f"t/q{number:02}"] - places[f"t/q{number + 1:02}"]) for number in range(0, 40, 2)]
+    assert len(order) == 40 and min(gaps) > APART
+    assert all(abs(place - int(name[3:])) <= 4 for name, place in places.items())
+
+
+@given(st.lists(st.sampled_from("abcdefgh"), max_size=40))
+def test_moving_siblings_apart_loses_and_doubles_nothing(groups: list[str]) -> None:
+    questions = [f"{group}{place}" for place, group in enumerate(groups)]
+    ties = {name: {name[0]} for name in questions}
+    order = siblings_apart(questions, ties)
+    assert sorted(order) == sorted(questions)
+    for group in set(groups):
+        assert [name for name in order if name[0] == group] == [name for name in questions if name[0] == group]
+    if len(set(groups)) == len(groups):
+        assert order == questions
+
+
+# --- A backlog ---------------------------------------------------------------------------------------
+
+
+def saved_by_py_fsrs(memory: Memory, since: int, horizon: int = 30) -> float:
+    """Days of recall that a review today saves over the horizon, by the reference: summed over each day."""
+    scheduler = fsrs.Scheduler(learning_steps=(), relearning_steps=(), enable_fuzzing=False)
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    card = fsrs.Card(
+        state=fsrs.State.Review,
+        stability=memory.stability,
+        difficulty=memory.difficulty,
+        last_review=now - timedelta(days=since),
+    )
+
+    def total(of: fsrs.Card) -> float:
+        return sum(scheduler.get_card_retrievability(of, now + timedelta(days=day)) for day in range(horizon))
+
+    recall = scheduler.get_card_retrievability(card, now)
+    good, bad = (scheduler.review_card(card, rating, now)[0] for rating in (fsrs.Rating.Good, fsrs.Rating.Again))
+    return recall * total(good) + (1 - recall) * total(bad) - total(card)
+
+
+def area(order: Iterable[str], worth: Mapping[str, float], cost: Mapping[str, float]) -> float:
+    """What an order has saved, summed over every second of the session: more the earlier the better things come."""
+    total = sum(cost[name] for name in worth)
+    passed = saved = 0.0
+    for name in order:
+        passed += cost[name]
+        saved += worth[name] * (total - passed + cost[name] / 2)
+    return saved
+
+
+def kinds(count: int) -> list[Q]:
+    return [Q(f"q{number:03}", kind=("choice", "open", "number")[number % 3]) for number in range(count)]
+
+
+def worth_and_cost(study: Study, memories: Mapping[str, Memory]) -> tuple[dict[str, float], dict[str, float]]:
+    worth = {name: saved_by_py_fsrs(memory, elapsed(study, name)) for name, memory in memories.items()}
+    cost = {}
+    for name in memories:
+        entry = study.library.entry(name)
+        assert entry is not None
+        cost[name] = SECONDS[entry.kind]
+    return worth, cost
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_of_all_orders_of_a_small_backlog_none_saves_more_recall_per_minute(
+    begin: Begin, seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """720 orders, valued by py-fsrs: what is planned comes within a percent of the best of them."""
+    monkeypatch.setattr(studying, "BACKLOG", 3)
+    study = begin(t=("", kinds(6)))
+    memories = overdue(study, 6, seed)
+    study.log.db.execute("UPDATE card SET due = ?", (DAY - 1,))
+    worth, cost = worth_and_cost(study, memories)
+    today = study.plan(new=0)
+    assert today.backlog and set(today.reviews) == set(memories)
+    areas = [area(order, worth, cost) for order in permutations(memories)]
+    best, mean = max(areas), statistics.fmean(areas)
+    assert area(today.reviews, worth, cost) >= best - 0.03 * (best - min(areas))
+    assert area(today.reviews, worth, cost) > mean
+
+
+def test_a_backlog_is_ordered_better_than_by_due_day_or_by_chance(begin: Begin) -> None:
+    """After so many minutes of it, whenever one stops."""
+    study = begin(t=("", kinds(150)))
+    memories = overdue(study, 150, 1)
+    with study.log.writing():
+        for number, name in enumerate(memories):
+            study.log.db.execute("UPDATE card SET due = ? WHERE card = ?", (DAY - 1 - number % 40, card_of(name)))
+    worth, cost = worth_and_cost(study, memories)
+    today = study.plan(new=0)
+    assert today.backlog and sorted(today.reviews) == sorted(memories)
+
+    def saved_within(order: Sequence[str], seconds: float) -> float:
+        saved = 0.0
+        for name in order:
+            seconds -= cost[name]
+            if seconds < 0:
+                break
+            saved += worth[name]
+        return saved
+
+    by_due = sorted(memories, key=lambda name: study.progress.state(name).due or 0)
+    by_chance = [random.Random(seed).sample(sorted(memories), 150) for seed in range(20)]
+    for minutes in (5, 10, 20, 40, 60):
+        ours = saved_within(today.reviews, 60 * minutes)
+        assert ours > 1.1 * saved_within(by_due, 60 * minutes)
+        assert ours > 1.1 * max(saved_within(order, 60 * minutes) for order in by_chance)
+
+
+@pytest.mark.parametrize(("count", "backlog"), [(100, False), (101, True)])
+def test_more_than_a_hundred_overdue_cards_are_a_backlog(begin: Begin, count: int, backlog: bool) -> None:
+    study = begin(t=("", plain(130)))
+    with study.log.writing():
+        for number in range(130):
+            study.remember(f"t/q{number:03}", 3.0, 9, 5 if number < count else 0)
+    assert study.plan(new=0).backlog is backlog
+
+
+# --- Counts ------------------------------------------------------------------------------------------
+
+
+def counted(study: Study) -> Counts:
+    return counts(study.progress, study.library)
+
+
+def assert_counts_are_the_plan(study: Study) -> None:
+    found, today = counted(study), study.plan()
+    assert (found.due, found.again, found.new) == (len(today.reviews), len(today.again), len(today.new))
+
+
+def test_counts_are_those_of_the_plan_on_any_day(begin: Begin) -> None:
+    study, chance = begin(a=("", plain(12)), b=("a", plain(12))), random.Random(3)
+    study.set("new", 5)
+    for _ in range(25):
+        for name in study.plan().ids[: chance.randint(0, 12)]:
+            study.answer(name, chance.choice([Rating.AGAIN, Rating.GOOD, Rating.EASY]))
+            assert_counts_are_the_plan(study)
+        study.clock.move(hours=chance.choice([8, 24, 50]))
+        assert_counts_are_the_plan(study)
+
+
+def test_counts_leave_out_reviews_that_are_put_away(begin: Begin) -> None:
+    study = begin(t=("", plain(8)))
+    for number in range(6):
+        study.remember(f"t/q00{number}", 3.0, 9, 5)
+    study.note(events.SUSPEND, "t/q006")
+    study.log.db.execute("UPDATE card SET suspended = 1 WHERE card = 'dl:t/q000'")
+    study.log.db.execute(f"UPDATE card SET buried = {DAY + 1} WHERE card = 'dl:t/q001'")
+    assert counted(study).due == 4 == len(study.plan().reviews)
+
+
+def test_counts_leave_out_new_cards_that_are_put_away(begin: Begin) -> None:
+    study = begin(t=("", plain(4)))
+    study.note(events.SUSPEND, "t/q000")
+    study.note(events.BURY, "t/q001")
+    assert_counts_are_the_plan(study)
+    assert counted(study).new == 2
+
+
+def test_counts_leave_out_siblings_that_wait_until_tomorrow(begin: Begin) -> None:
+    study = begin(t=("", [Q(f"q{number}", proof="root-n") for number in range(4)]))
+    assert_counts_are_the_plan(study)
+    study.answer("t/q0")
+    assert_counts_are_the_plan(study)
+
+
+# --- Missed ------------------------------------------------------------------------------------------
+
+
+def test_missed_questions_are_those_whose_newest_answer_was_wrong_the_newest_day_first(begin: Begin) -> None:
+    study = begin(t=("", [*plain(5), Q("num", kind="number")]), u=("", plain(1)))
+    for name, *ratings in (
+        ("t/q000", 1),
+        ("t/q001", 1, 3),
+        ("t/q002", 3, 1),
+        ("t/num", 1),
+        ("u/q000", 1),
+        ("t/q003", 3),
+    ):
+        for rating in ratings:
+            study.answer(name, Rating(rating))
+        study.clock.move(days=1)
+    found = missed_questions(study.progress, study.library, Selection())
+    assert found == ["u/q000", "t/num", "t/q002", "t/q000"]
+    assert missed_questions(study.progress, study.library, Selection(("t",), kind="choice")) == ["t/q002", "t/q000"]
+
+
+# --- A session ---------------------------------------------------------------------------------------
+
+
+def sit(study: Study, wrong: Callable[[str, int], bool]) -> list[str]:
+    """What is asked when today's plan is studied to its end; `wrong` is told how often a question was asked before."""
+    keeper = ProgressKeeper(study.progress, study.library, None, study=True)
+    session = Session(study.plan().ids, study.library.question, "seed", study.clock.now.timestamp, keeper)
+    asked = list[str]()
+    while (question := session.next()) is not None:
+        name, body = question.question.id, question.question.body
+        assert isinstance(body, Choice)
+        session.submit(Chosen(frozenset({1}) if wrong(name, asked.count(name)) else body.right))
+        session.accept()
+        asked.append(name)
+    return asked
+
+
+def test_a_wrong_card_comes_again_after_five_others(begin: Begin) -> None:
+    asked = sit(begin(t=("", plain(12))), lambda name, before: name == "t/q001" and before == 0)
+    assert [place for place, name in enumerate(asked) if name == "t/q001"] == [1, 7] and len(asked) == 13
+
+
+def test_a_wrong_card_comes_again_sooner_where_there_are_fewer_others(begin: Begin) -> None:
+    asked = sit(begin(t=("", plain(3))), lambda name, before: name == "t/q001" and before == 0)
+    assert asked == ["t/q000", "t/q001", "t/q002", "t/q001"]
+
+
+def test_a_card_that_stays_wrong_comes_again_three_times_and_then_tomorrow(begin: Begin) -> None:
+    study = begin(t=("", plain(4)))
+    asked = sit(study, lambda name, _: name == "t/q001")
+    assert Counter(asked) == {"t/q000": 1, "t/q001": 4, "t/q002": 1, "t/q003": 1}
+    assert study.plan().ids == []
+    study.clock.move(days=1)
+    assert "t/q001" in study.plan().reviews
+
+
+# --- Forty days --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Learner:
+    """Recalls with the chance that FSRS gives, by the closed form; what is new, four times of five."""
+
+    chance: random.Random
+    power: float = fsrs.scheduler.DEFAULT_PARAMETERS[20]
+
+    def knows(self, state: CardState, day: int) -> bool:
+        if state.memory is None or state.last is None:
+            return self.chance.random() < 0.8
+        if state.last == day:
+            return self.chance.random() < 0.9
+        gone = (0.9 ** (-1 / self.power) - 1) * (day - state.last) / state.memory.stability
+        return self.chance.random() < (1 + gone) ** -self.power
+
+
+@dataclass(frozen=True)
+class Review:
+    """The first answer of a day to a known card: its stability before, and whether it was recalled."""
+
+    stability: float
+    recalled: bool
+
+
+@dataclass
+class Diary:
+    """What happened on each day: what was asked, what was new, the reviews, and what was left in the evening."""
+
+    asked: list[list[str]] = field(default_factory=list)
+    met: list[list[str]] = field(default_factory=list)
+    reviews: list[list[Review]] = field(default_factory=list)
+    left: list[int] = field(default_factory=list)
+
+
+def live_through(study: Study, days: int, seed: int) -> Diary:
+    """Study once a day, in the evening, all that is due."""
+    diary, learner = Diary(), Learner(random.Random(seed))
+    for day in range(days):
+        today = study.progress.today()
+        assert today == DAY + day
+        keeper = ProgressKeeper(study.progress, study.library, None, study=True)
+        ids = study.plan().ids
+        session = Session(ids, study.library.question, f"{seed} {day}", study.clock.now.timestamp, keeper)
+        asked_today, met, reviews = list[str](), list[str](), list[Review]()
+        while (asked := session.next()) is not None:
+            name, body = asked.question.id, asked.question.body
+            state = study.progress.state(name)
+            right = learner.knows(state, today)
+            if state.memory is None:
+                met.append(name)
+            elif state.last != today:
+                reviews.append(Review(state.memory.stability, right))
+            asked_today.append(name)
+            study.clock.move(seconds=20)
+            assert isinstance(body, Choice)
+            session.submit(Chosen(body.right if right else frozenset({1})))
+            session.accept()
+        diary.asked.append(asked_today)
+        diary.met.append(met)
+        diary.reviews.append(reviews)
+        diary.left.append(len(study.plan().ids))
+        study.clock.now = (study.clock.now + timedelta(days=1)).replace(hour=19, minute=learner.chance.randrange(60))
+    return diary
+
+
+def retention(reviews: Iterable[Review]) -> float:
+    """The share recalled, of cards that were not due before a day had passed: earlier than that none comes."""
+    return statistics.fmean(review.recalled for review in reviews if review.stability >= 1)
+
+
+CHAIN = {f"topic{number}": (f"topic{number - 1}" if number else "", plain(30)) for number in range(10)}
+
+
+@pytest.fixture(scope="module")
+def forty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Study, Diary]]:
+    """Forty days with ten topics, each needing the one before it, and six new cards a day."""
+    study = Study(tmp_path_factory.mktemp("forty"), CHAIN)
+    study.set("new", 6)
+    yield study, live_through(study, 40, 1)
+    study.close()
+
+
+def test_forty_days_reach_the_desired_retention(forty: tuple[Study, Diary]) -> None:
+    reviews = [review for day in forty[1].reviews for review in day]
+    assert len(reviews) > 500
+    assert retention(reviews) == pytest.approx(0.90, abs=0.03)
+    assert statistics.fmean(review.recalled for review in reviews) > 0.85
+
+
+def test_forty_days_meet_the_number_of_new_cards_each_day(forty: tuple[Study, Diary]) -> None:
+    assert [len(met) for met in forty[1].met] == [6] * 40
+
+
+def test_forty_days_level_off(forty: tuple[Study, Diary]) -> None:
+    """With as many new cards every day, each ten days ask for less more than the ten before them did."""
+    asked = [len(day) for day in forty[1].asked]
+    tens = [statistics.fmean(asked[first : first + 10]) for first in (0, 10, 20, 30)]
+    more = [later - earlier for earlier, later in pairwise(tens)]
+    assert more[0] > 2 and more[2] < 0.75 * more[0] and tens[3] < 1.25 * tens[2]
+    assert max(asked[20:]) < 1.6 * statistics.fmean(asked[20:])
+
+
+def test_forty_days_leave_nothing_undone_in_the_evening(forty: tuple[Study, Diary]) -> None:
+    assert forty[1].left == [0] * 40
+
+
+def test_forty_days_ask_nothing_more_than_four_times_a_day(forty: tuple[Study, Diary]) -> None:
+    assert max(max(Counter(asked).values()) for asked in forty[1].asked) in (2, 3, 4)
+
+
+def test_forty_days_bring_the_topics_in_the_order_of_needs_two_at_a_time(forty: tuple[Study, Diary]) -> None:
+    met = [name.split("/")[0] for day in forty[1].met for name in day]
+    assert list(dict.fromkeys(met)) == [f"topic{number}" for number in range(8)]
+    for topic in set(met):
+        first = met.index(topic)
+        assert len({other for other in met[:first] if other in met[first:]}) <= 1
+
+
+def test_forty_days_can_be_replayed(forty: tuple[Study, Diary]) -> None:
+    study, _ = forty
+    assert replayed(study.log) == live(study.log) and len(live(study.log)) == 240
+
+
+def test_a_lower_retention_asks_less_and_recalls_less(tmp_path: Path) -> None:
+    asked, recalled = [], []
+    for wanted in (0.75, 0.95):
+        study = Study(tmp_path / str(wanted), {"topic0": CHAIN["topic0"], "topic1": CHAIN["topic1"]})
+        study.set("new", 10)
+        study.set("retention", wanted)
+        diary = live_through(study, 20, 1)
+        asked.append(sum(map(len, diary.asked)))
+        recalled.append(retention(review for day in diary.reviews for review in day))
+        study.close()
+    assert asked[0] < 0.75 * asked[1]
+    assert recalled[0] == pytest.approx(0.75, abs=0.08) and recalled[1] == pytest.approx(0.95, abs=0.04)
