@@ -75,12 +75,12 @@ class ProgressKeeper:
         state, day = self.progress.state(question), self.progress.today()
         if state.comes_again(day) and self.study:
             return "It comes again today."
-        if state.due is None:
+        if state.back is None:
             return ""
-        days = state.due - day
+        days = state.back - day
         if days <= 0:
             return "It is due today."
-        return f"It comes back {'tomorrow' if days == 1 else f'in {days} days'} ({day_as_date(state.due)})."
+        return f"It comes back {'tomorrow' if days == 1 else f'in {days} days'} ({day_as_date(state.back)})."
 
     def advice(self, question: Question) -> str | None:
         """After three failed days in a row: the way round. The card stays in the study; nothing is suspended."""

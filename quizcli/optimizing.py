@@ -348,8 +348,8 @@ def change_in_due(progress: Progress, weights: tuple[float, ...] | None, days: i
 
 def _asked_on(state: CardState, today: int) -> int:
     """The study day, today or later, on which a card that was reviewed is asked."""
-    assert state.due is not None
-    return max(state.due, state.buried, today)
+    assert state.back is not None
+    return max(state.back, state.buried, today)
 
 
 def reschedule(progress: Progress, cards: Sequence[str]) -> None:

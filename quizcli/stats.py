@@ -92,8 +92,10 @@ def forecast(states: Iterable[CardState], today: int) -> list[int]:
     """Cards due today (overdue ones with them) and on each of the following days, if nothing changes."""
     due = [0] * AHEAD
     for state in states:
-        if state.due is not None and not state.suspended and state.due < today + AHEAD:
-            due[max(0, max(state.due, state.buried) - today) if state.buried < today + AHEAD else 0] += 1
+        if state.back is not None and not state.suspended:
+            ahead = max(state.back, state.buried, today) - today
+            if ahead < AHEAD:
+                due[ahead] += 1
     return due
 
 

@@ -66,7 +66,7 @@ def plan(
     due = _due(progress, selection, day)
     again = [state for state in due if state.comes_again(day)]
     reviews = [state for state in due if not state.comes_again(day)]
-    overdue = sum(1 for state in reviews if state.due is not None and state.due < day)
+    overdue = sum(1 for state in reviews if state.back is not None and state.back < day)
     backlog = overdue > BACKLOG
     if backlog:
         cost = _costs(library, reviews)
@@ -127,9 +127,17 @@ def new_cards(progress: Progress, library: Library, selection: Selection, count:
     chosen: list[str] = []
     waiting = list(queues)
     side_by_side: list[str] = []
+    needs = {topic.name: set(topic.needs) for topic in library.topics()}
     while len(chosen) < count and (waiting or side_by_side):
         while waiting and len(side_by_side) < SIDE_BY_SIDE:
-            side_by_side.append(waiting.pop(0))
+            # A topic waits for those it needs, as long as another can go ahead of it.
+            unmet = set(waiting) | set(side_by_side)
+            ready = (topic for topic in waiting if not needs.get(topic, set()) & unmet)
+            topic = next(ready, None if side_by_side else waiting[0])
+            if topic is None:
+                break
+            waiting.remove(topic)
+            side_by_side.append(topic)
         for topic in list(side_by_side):
             if len(chosen) == count:
                 break
@@ -186,7 +194,7 @@ def seconds_by_kind(progress: Progress) -> dict[str, float]:
 def _due(progress: Progress, selection: Selection, day: int) -> list[CardState]:
     condition, values = _topics_condition(selection)
     states = progress.log.states(
-        f"due IS NOT NULL AND (due <= ? OR day = ?) AND known AND NOT suspended AND buried <= ?{condition}",
+        f"back IS NOT NULL AND (back <= ? OR day = ?) AND known AND NOT suspended AND buried <= ?{condition}",
         *(day, day, day),
         *values,
     )
@@ -253,7 +261,7 @@ def counts(progress: Progress, library: Library) -> Counts:
     day = progress.today()
     waiting = "known AND NOT suspended AND buried <= ?"
     overdue = progress.log.query(
-        f"SELECT count(*) FROM card WHERE due <= ? AND {waiting} AND (day IS NULL OR day != ?)", day, day, day
+        f"SELECT count(*) FROM card WHERE back <= ? AND {waiting} AND (day IS NULL OR day != ?)", day, day, day
     )
     again = progress.log.query(
         f"SELECT count(*) FROM card WHERE day = ? AND {waiting} AND NOT passed AND tries < ?", day, day, MOST_TRIES
@@ -266,7 +274,7 @@ def next_due(progress: Progress, selection: Selection) -> int | None:
     """The study day on which the next card is due."""
     condition, values = _topics_condition(selection)
     rows = progress.log.query(
-        f"SELECT min(due) FROM card WHERE known AND NOT suspended AND due > ?{condition}", progress.today(), *values
+        f"SELECT min(back) FROM card WHERE known AND NOT suspended AND back > ?{condition}", progress.today(), *values
     )
     return None if rows[0][0] is None else int(rows[0][0])
 

@@ -861,7 +861,8 @@ def test_files_that_may_not_grow_lose_nothing_that_was_acknowledged(tmp_path: Pa
 def test_a_disk_that_is_full_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """A file system of its own, of 600 kB, where this user may mount one."""
     mount = ("unshare", "--user", "--map-root-user", "--mount")
-    if shutil.which("unshare") is None or subprocess.run([*mount, "true"], capture_output=True, check=False).returncode:
+    trial = [*mount, "mount", "-t", "tmpfs", "dlquiz", str(tmp_path)]
+    if shutil.which("unshare") is None or subprocess.run(trial, capture_output=True).returncode:
         pytest.skip("no file system can be mounted")
     path = tmp_path / "log.sqlite"
     acknowledged, error, read = fill(*mount, sys.executable, "-P", "-c", FILLING, str(path), MOUNTED)
@@ -876,3 +877,36 @@ def test_the_study_day_of_an_event_is_kept_as_it_was(log: Log, clock: Clock) -> 
     Progress(log).set(SETTINGS["day-start"], 0)
     assert log.rebuild() == 0 and log.state(CARDS[0]).last == DAY - 1 == event.day
     assert study_day(event.at, event.offset, 0) == DAY
+
+
+def steps(log: Log, work: Callable[[], Any]) -> int:
+    """What the work costs SQLite, in hundreds of its instructions."""
+    counted = [0]
+
+    def count() -> int:
+        counted[0] += 1
+        return 0
+
+    log.db.set_progress_handler(count, 100)
+    work()
+    log.db.set_progress_handler(None, 0)
+    return counted[0]
+
+
+def test_opening_the_progress_answering_and_undoing_cost_no_more_with_many_events(tmp_path: Path) -> None:
+    """A study with a million events begins as fast as one with a few."""
+    costs = []
+    for number in (200, 4000):
+        path = tmp_path / f"{number}.sqlite"
+        small_log(path, number)
+        log = open_log(path)
+        Progress(log).set(SETTINGS["new"], 5)
+        work: list[Callable[[], Any]] = [
+            lambda log=log: Progress(log),
+            lambda log=log: log.append(answer("dl:u/new")),
+            lambda log=log: log.undo(),
+        ]
+        costs.append([steps(log, one) for one in work])
+        log.close()
+    few, many = costs
+    assert all(later <= 2 * earlier + 5 for earlier, later in zip(few, many, strict=True)), costs

@@ -234,11 +234,11 @@ def _show_history(console: Console, library: Library, question: str) -> None:
         text = f": {inert(str(event.body.get('text', '')))}" if event.kind in (events.NOTE, events.MARK) else ""
         console.print(Text(f"  {day_as_date(event.day)}  {what}{text}"))
     state, today = progress.state(question), progress.today()
-    if state.memory is not None and state.due is not None and state.last is not None:
+    if state.memory is not None and state.back is not None and state.last is not None:
         recall = progress.scheduler.recall(state.memory, max(0, today - state.last))
         console.print(
             Text(
-                f"  Due {day_as_date(state.due)}: recall is {recall:.0%} now and falls to 90% in"
+                f"  Due {day_as_date(state.back)}: recall is {recall:.0%} now and falls to 90% in"
                 f" {max(0.0, state.memory.stability - (today - state.last)):.0f} days"
                 f" (stability {state.memory.stability:.1f} days, difficulty {state.memory.difficulty:.1f} of 10)."
             )

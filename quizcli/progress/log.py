@@ -46,13 +46,15 @@ CREATE TABLE event (
 CREATE INDEX event_of_card ON event (card, {_ORDER}) WHERE card IS NOT NULL;
 CREATE INDEX event_undone ON event (target) WHERE target IS NOT NULL;
 CREATE INDEX event_of_day ON event (day, kind);
+CREATE INDEX event_setting ON event (kind) WHERE kind IN ('setting', 'parameters');
 CREATE TABLE alias (old TEXT PRIMARY KEY, card TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX alias_of_card ON alias (card);
 CREATE TABLE card (
     card TEXT PRIMARY KEY, stability REAL, difficulty REAL, repetitions INTEGER NOT NULL, lapses INTEGER NOT NULL,
     introduced INTEGER, last INTEGER, due INTEGER, reviewed TEXT NOT NULL, failed INTEGER NOT NULL, day INTEGER,
     tries INTEGER NOT NULL, passed INTEGER NOT NULL, suspended INTEGER NOT NULL, buried INTEGER NOT NULL,
-    known INTEGER NOT NULL DEFAULT 1
+    known INTEGER NOT NULL DEFAULT 1,
+    back INTEGER AS (CASE WHEN passed OR day IS NULL THEN due ELSE min(due, day + 1) END) STORED
 ) WITHOUT ROWID;
 CREATE TABLE bank (stamp TEXT NOT NULL);
 CREATE TABLE bank_card (
@@ -60,7 +62,7 @@ CREATE TABLE bank_card (
     level INTEGER NOT NULL, place INTEGER NOT NULL, introduced INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX bank_card_new ON bank_card (introduced, rank, priority, level, place);
-CREATE INDEX card_due ON card (due, known, suspended, buried, day);
+CREATE INDEX card_back ON card (back, known, suspended, buried, day);
 CREATE INDEX card_introduced ON card (introduced);
 CREATE INDEX card_day ON card (day);
 """

@@ -90,8 +90,11 @@ class Progress:
         for event in self.log.events("kind IN ('setting', 'parameters')"):
             if event.kind == events.PARAMETERS:
                 self.weights = tuple(event.body["weights"]) if event.body.get("weights") else None
-            elif event.body.get("name") in SETTINGS:
-                self.values[event.body["name"]] = float(event.body["value"])
+            elif (setting := SETTINGS.get(event.body.get("name", ""))) is not None:
+                value = event.body.get("value")
+                # What another version allowed and this one does not is left aside.
+                if isinstance(value, int | float) and setting.low <= value <= setting.high:
+                    self.values[setting.name] = float(value)
 
     # --- Time and settings ---------------------------------------------------------------------------
 

@@ -56,10 +56,17 @@ class CardState:
         """Whether the card is kept out of sessions on this day."""
         return bool(self.suspended) or self.buried > day
 
+    @property
+    def back(self) -> int | None:
+        """The study day on which the card comes back: when it is due, but the next day where the day ended wrong."""
+        if self.due is None or self.passed or self.day is None:
+            return self.due
+        return min(self.due, self.day + 1)
+
     def is_due(self, day: int) -> bool:
         """Whether the card is to be reviewed, or asked again, on this day."""
         return not self.waits(day) and (
-            self.comes_again(day) or (self.due is not None and self.due <= day and self.day != day)
+            self.comes_again(day) or (self.back is not None and self.back <= day and self.day != day)
         )
 
 

@@ -108,6 +108,18 @@ class _Driven:
             pass
         return self.process.wait(PATIENCE)
 
+    def wait_until_idle(self) -> None:
+        """Wait until the program itself waits for something: what it wrote last lies behind it."""
+        stat = Path(f"/proc/{self.process.pid}/stat")
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            # Linux tells whether a process sleeps; elsewhere half a second of silence has to do.
+            if not select.select([self._output], [], [], 0.01 if stat.exists() else 0.5)[0]:
+                if not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "S":
+                    return
+            elif not self._read(deadline):
+                return
+
     def interrupt(self) -> None:
         """What Ctrl-C does: SIGINT to the program and to what it has started."""
         os.killpg(self.process.pid, signal.SIGINT)
@@ -183,7 +195,7 @@ class Terminal(_Driven):
         self._held = b""
         self._seen = 0, ""
         if answers:
-            self.screen.write_process_input = self.press
+            self.screen.write_process_input = self.press  # type: ignore[method-assign, assignment]
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-S", "-c", _OWN_TERMINAL, *command],

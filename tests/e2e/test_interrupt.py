@@ -57,6 +57,7 @@ def test_ctrl_c_in_a_demo_goes_back_to_the_question(open_terminal: Open, mishap:
         terminal.wait_for_status("Enter 3 Good")
         terminal.press("d" + ENTER)
         terminal.wait_for("The mishap has begun.", times)
+        terminal.wait_until_idle()
         terminal.press(CTRL_C)
         terminal.wait_for("The demo was stopped.", times)
     terminal.wait_for_status("Enter 3 Good")
@@ -85,18 +86,21 @@ def test_ctrl_c_while_a_value_is_measured_withdraws_the_question(
     ids = (f"trouble/{question}", "trouble/pick")
     terminal = open_terminal("practice", *ids, bank=TROUBLE, command=with_demos(mishap(HANG)))
     terminal.wait_for_status("A number, exactly.")
-    terminal.press("2" + ENTER)
+    terminal.press("2")
+    terminal.wait_for_status("> 2 ")
+    terminal.press(ENTER)
     if question == "foreseen":
         terminal.wait_for("The mishap has begun.")
     else:
-        terminal.wait_until(lambda: "A number" not in terminal.status, "the end of the status line")
+        terminal.wait_until(lambda: "A number" not in terminal.status, "the answer's being taken")
+    terminal.wait_until_idle()
     terminal.press(CTRL_C)
     terminal.wait_for("This question is withdrawn and not scored")
     terminal.wait_for_status("Space shows")
     terminal.press(" a" + ENTER + ENTER)
-    terminal.wait_for("Right: 1 of 1")
-    assert f"Withdrawn, not scored: trouble/{question}" in terminal.seen
     assert terminal.wait_for_end() == 0
+    assert "Right: 1 of 1" in terminal.seen
+    assert f"Withdrawn, not scored: trouble/{question}" in terminal.seen
 
 
 @pytest.mark.parametrize("flag", [(), ("--json",)])

@@ -249,6 +249,7 @@ def test_ctrl_c_in_an_exhibit_goes_on_to_the_question_or_the_next(
     terminal = open_terminal("practice", *ids, bank=TROUBLE, command=with_demos(mishap(life.lines + HANG)))
     terminal.wait_for("1 of 2")
     life.wait_until_begun()
+    terminal.wait_until_idle()
     terminal.press(CTRL_C)
     terminal.wait_for_status("Space shows")
     terminal.press("q")

@@ -301,8 +301,8 @@ def test_keys_are_listed_before_and_after_the_answer(open_terminal: Open) -> Non
     terminal.press("2" + ENTER)
     terminal.wait_for_status("Enter 3 Good")
     terminal.press("?")
-    keys = ("1 again, 2 hard, 3 good, 4 easy", "e everything", "d demo", "v void", "u take back", "q quit")
-    terminal.wait_until(lambda: all(key in " ".join(terminal.seen.split()) for key in keys), "all keys")
+    grades = ("1 again, 2 hard, 3 good, 4 easy", "e everything", "d demo", "v void", "u take back", "q quit")
+    terminal.wait_until(lambda: all(key in " ".join(terminal.seen.split()) for key in grades), "all keys")
     terminal.press("q")
     assert_clean(terminal)
 
