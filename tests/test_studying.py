@@ -722,19 +722,28 @@ def test_a_lower_retention_asks_less_and_recalls_less(tmp_path: Path) -> None:
 # --- A day that ended wrong --------------------------------------------------------------------------
 
 
+def mature(study: Study, name: str) -> None:
+    """Answer a card well on the days on which it is due, until it rests for years."""
+    for _ in range(6):
+        study.answer(name, Rating.EASY)
+        due = study.progress.state(name).due
+        assert due is not None
+        study.clock.move(days=due - study.progress.today())
+
+
 def test_a_mature_card_whose_day_ended_wrong_comes_back_tomorrow(begin: Begin) -> None:
     study = begin(t=("", plain(3)))
-    study.remember("t/q000", 400.0, 400)
+    mature(study, "t/q000")
     study.answer("t/q000", Rating.AGAIN)
     state = study.progress.state("t/q000")
-    assert state.due is not None and state.due > DAY + 1, "FSRS alone would wait longer"
+    assert state.due is not None and state.due > study.progress.today() + 1, "FSRS alone would wait longer"
     study.clock.move(days=1)
     assert "t/q000" in study.plan(new=0).reviews
 
 
 def test_a_right_answer_later_that_day_gives_the_card_its_interval(begin: Begin) -> None:
     study = begin(t=("", plain(3)))
-    study.remember("t/q000", 400.0, 400)
+    mature(study, "t/q000")
     study.answer("t/q000", Rating.AGAIN)
     study.answer("t/q000", Rating.GOOD)
     state = study.progress.state("t/q000")
