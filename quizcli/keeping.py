@@ -11,6 +11,7 @@ from quizcli.progress.leases import Leases
 from quizcli.progress.progress import Progress, question_of
 from quizcli.scheduling import day_as_date
 from quizcli.session import Outcome, Record
+from quizcli.studying import SECONDS, seconds_by_kind
 
 STUCK = 3
 """Failed days in a row after which a card needs more than another repetition."""
@@ -25,6 +26,7 @@ class ProgressKeeper:
         self.library = library
         self.leases = leases
         self.study = study
+        self._pace: float | None = None
 
     # --- What the session tells ----------------------------------------------------------------------
 
@@ -81,6 +83,17 @@ class ProgressKeeper:
         if days <= 0:
             return "It is due today."
         return f"It comes back {'tomorrow' if days == 1 else f'in {days} days'} ({day_as_date(state.back)})."
+
+    def time_left(self, questions: int) -> str:
+        """By the learner's own pace; only in study, where the end of the day's work matters."""
+        if not self.study:
+            return ""
+        if self._pace is None:
+            own = seconds_by_kind(self.progress)
+            paces = [own.get(kind, usual) for kind, usual in SECONDS.items()]
+            self._pace = sum(paces) / len(paces)
+        left = questions * self._pace / 60
+        return f" · about {max(1, round(left))} min left"
 
     def advice(self, question: Question) -> str | None:
         """After three failed days in a row: the way round. The card stays in the study; nothing is suspended."""

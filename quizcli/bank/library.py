@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quizcli.bank.index import DamagedIndexError, Index, checksum
 from quizcli.errors import UsageError, suggest
@@ -78,7 +78,7 @@ class Library:
             self._index.rebuild()
             return question(self._index.db)
 
-    def _rows(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         return self._look(lambda db: db.execute(sql, values).fetchall())
 
     def topics(self) -> list[TopicInfo]:
@@ -101,10 +101,10 @@ class Library:
         sql = f"SELECT {_ENTRY_OF_Q} FROM question q JOIN topic t ON t.name = q.topic"
         where = " WHERE q.topic = ?" if topic else ""
         rows = self._rows(f"{sql}{where} ORDER BY t.rank, q.place", *([topic] if topic else []))
-        return [Entry(*row) for row in rows]  # type: ignore[arg-type]
+        return [Entry(*row) for row in rows]
 
     def count(self) -> int:
-        return int(str(self._rows("SELECT count(*) FROM question")[0][0]))
+        return int(self._rows("SELECT count(*) FROM question")[0][0])
 
     def question(self, name: str) -> Question:
         """The question of that id or of a former one; a UsageError with a near id where there is none."""
@@ -138,7 +138,7 @@ class Library:
         rows = self._rows(
             "SELECT f.path, q.line FROM question q JOIN file f ON f.topic = q.topic WHERE q.id = ?", question
         )
-        return str(rows[0][0]), int(str(rows[0][1]))
+        return str(rows[0][0]), int(rows[0][1])
 
     def misconception(self, name: str) -> tuple[str, str]:
         """What a misconception says, and the claim that refutes it."""
@@ -168,7 +168,7 @@ class Library:
         """Questions per topic of a selection, topics in the order of needs."""
         condition, values = selection.condition()
         rows = self._rows(f"SELECT topic, count(*) FROM question WHERE 1{condition} GROUP BY topic", *values)
-        found = {str(topic): int(str(count)) for topic, count in rows}
+        found = {str(topic): int(count) for topic, count in rows}
         return {
             topic.name: found[topic.name]
             for topic in self.topics()
@@ -186,7 +186,7 @@ class Library:
             *values,
             count,
         )
-        return [Entry(*row) for row in rows]  # type: ignore[arg-type]
+        return [Entry(*row) for row in rows]
 
     def search(self, words: str, limit: int = 20) -> list[Entry]:
         """Questions that hold all the words (beginnings count), best first; those with some, where none holds all."""
@@ -201,7 +201,7 @@ class Library:
         for query in (" ".join(quoted), " OR ".join(quoted)):
             rows = self._rows(sql, query, limit)
             if rows:
-                return [Entry(*row) for row in rows]  # type: ignore[arg-type]
+                return [Entry(*row) for row in rows]
         return []
 
     @property
@@ -216,7 +216,7 @@ class Library:
             f"SELECT {_ENTRY_OF_Q}, t.rank FROM question q JOIN topic t ON t.name = q.topic"
             f" ORDER BY t.rank, q.priority, CASE q.level {levels} END, q.place"
         )
-        return [(Entry(*row[:-1]), int(str(row[-1]))) for row in rows]  # type: ignore[arg-type]
+        return [(Entry(*row[:-1]), row[-1]) for row in rows]
 
     def former_ids(self) -> dict[str, str]:
         """Earlier ids of questions, and their present ones."""
@@ -235,7 +235,7 @@ class Library:
     def entry(self, name: str) -> Entry | None:
         """A question as lists show it; None where the bank does not have it."""
         rows = self._rows(f"SELECT {_ENTRY} FROM question WHERE id = ?", name)
-        return Entry(*rows[0]) if rows else None  # type: ignore[arg-type]
+        return Entry(*rows[0]) if rows else None
 
     def _ids(self) -> list[str]:
         return [str(row[0]) for row in self._rows("SELECT id FROM question")]

@@ -178,7 +178,7 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
         from quizcli.lab.wire import dumps
 
         entry = next(entry for entry in library.entries(question.topic) if entry.id == question.id)
-        typer.echo(dumps(_entry_data(library, entry)))
+        typer.echo(dumps({**_entry_data(library, entry), "history": _history_data(library, question.id)}))
         return
     from rich.text import Text
 
@@ -205,6 +205,27 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
     _show_history(console, library, question.id)
     demo = f"dlquiz demo {question.demo.replace('_', '-')}"
     console.print(Text(demo, style="code").append(f"   {path}:{line}", style="dim"))
+
+
+def _history_data(library: Library, question: str) -> dict[str, object]:
+    """The learner's own answers to the question, and when it comes back."""
+    from quizcli.cli.sitting import open_progress
+    from quizcli.errors import QuizError
+    from quizcli.places import data_folder
+    from quizcli.scheduling import day_as_date
+
+    if not (data_folder() / "progress.sqlite").exists():
+        return {"events": [], "due": None}
+    try:
+        progress = open_progress(library)
+    except QuizError:
+        return {"events": [], "due": None}
+    back = progress.state(question).back
+    happened = [
+        {"day": day_as_date(event.day), "kind": event.kind, "rating": event.rating, **event.body}
+        for event in progress.history(question)
+    ]
+    return {"events": happened, "due": None if back is None else day_as_date(back)}
 
 
 def _show_history(console: Console, library: Library, question: str) -> None:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, TypeVar
 from quizcli.model import KINDS, LEVELS, SKILLS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quizcli.bank.library import Library, Selection
     from quizcli.keeping import ProgressKeeper
     from quizcli.lab.laboratory import Laboratory
@@ -32,9 +34,19 @@ def open_progress(library: Library) -> Progress:
     from quizcli.progress.progress import Progress
     from quizcli.studying import adopt_bank
 
-    progress = Progress(Log(data_folder() / "progress.sqlite", system_clock))
+    progress = Progress(Log(data_folder() / "progress.sqlite", system_clock, _back_up_before_migration))
     adopt_bank(progress, library)
     return progress
+
+
+def _back_up_before_migration(path: Path) -> None:
+    """A copy of the log as an older version wrote it; without it there is no migration."""
+    from quizcli.progress.events import system_clock
+    from quizcli.progress.safety import back_up
+    from quizcli.scheduling import day_as_date, study_day
+
+    now = system_clock()
+    back_up(path, f"{day_as_date(study_day(now.at, now.offset))}-before-migration")
 
 
 def select(

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
@@ -22,7 +22,7 @@ class DemoRunError(QuizError):
     """A demo that could not be run to its end."""
 
 
-def run(demo: Demo, given: Mapping[str, Any]) -> Iterator[Evidence]:
+def run(demo: Demo, given: Mapping[str, Any]) -> Generator[Evidence, None, None]:
     """The evidence of one run, as it is computed; given settings are checked first.
 
     Raises UsageError for a setting that is not allowed and DemoRunError, its cause attached, when the demo raises.
@@ -31,7 +31,7 @@ def run(demo: Demo, given: Mapping[str, Any]) -> Iterator[Evidence]:
     return _evidence(demo, settings)
 
 
-def _evidence(demo: Demo, settings: Mapping[str, Any]) -> Iterator[Evidence]:
+def _evidence(demo: Demo, settings: Mapping[str, Any]) -> Generator[Evidence, None, None]:
     with _generators_kept():
         try:
             module = _load(demo)
@@ -56,7 +56,7 @@ def measures_of(demo: Demo, given: Mapping[str, Any], names: set[str]) -> dict[s
                 if len(found) == len(names):
                     return found
     finally:
-        evidence.close()  # type: ignore[attr-defined]
+        evidence.close()
     missing = ", ".join(sorted(names - set(found)))
     raise DemoRunError(f"demo {demo.name} ended without the measure {missing}")
 

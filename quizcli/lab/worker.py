@@ -69,7 +69,7 @@ def _serve(request: dict[str, Any], answers: TextIO) -> None:
         if until and isinstance(item, Measure):
             left.discard(item.name)
             if not left:
-                evidence.close()  # type: ignore[attr-defined]
+                evidence.close()
                 break
     answers.write(dumps({"done": True}) + "\n")
 

@@ -32,6 +32,10 @@ class Diary(Protocol):
         """When a question that was just answered comes back, in words."""
         ...
 
+    def time_left(self, questions: int) -> str:
+        """How long so many questions will take, in words; empty where it is not known."""
+        ...
+
     def advice(self, question: Question) -> str | None:
         """What to do about a question that is missed again and again; None where there is nothing to say."""
         ...
@@ -103,7 +107,10 @@ class Examiner:
         try:
             total = self.session.done + self.session.left + 1
             self.print(Rule(style="dim"))
-            self.print(screen.heading(asked.question, self.session.done + 1, total))
+            heading = screen.heading(asked.question, self.session.done + 1, total)
+            if self.diary is not None:
+                heading.append(self.diary.time_left(self.session.left + 1), style="dim")
+            self.print(heading)
             self.print("")
             self._show_exhibit(asked)
         except QuizError as error:
