@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,5 +41,7 @@ class BankError(QuizError):
 
 def suggest(name: str, known: Iterable[str]) -> str:
     """` (did you mean 'answer'?)` where a known name is near, else nothing."""
+    import difflib
+
     near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f" (did you mean '{near[0]}'?)" if near else ""

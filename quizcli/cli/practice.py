@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from quizcli.model import KINDS, LEVELS, SKILLS
+
+if TYPE_CHECKING:
+    from quizcli.keeping import ProgressKeeper
 
 
 def register(app: typer.Typer) -> None:
@@ -34,24 +37,25 @@ def practice(
     from quizcli.choosing import choose
     from quizcli.cli.sitting import open_library, open_progress, select, sit
     from quizcli.errors import QuizError
-    from quizcli.keeping import ProgressKeeper
 
     library = open_library()
     selection = select(library, what, kind, level, skill)
-    keeper = None
-    if not no_record or missed:
+
+    def open_keeper() -> ProgressKeeper | None:
+        """What keeps the answers; where it cannot be had, practice goes on without it and says so."""
+        from quizcli.keeping import ProgressKeeper
+
         try:
-            progress = open_progress(library)
-            keeper = ProgressKeeper(progress, library, None, study=False)
+            return ProgressKeeper(open_progress(library), library, None, study=False)
         except QuizError as error:
-            if missed:
-                raise
             print(f"{error}\nThis practice is not recorded.", file=sys.stderr)
+            return None
+
     chosen_seed = seed if seed is not None else random.SystemRandom().randrange(2**32)
-    if missed and keeper is not None:
+    if missed:
         from quizcli.studying import missed_questions
 
-        ids = missed_questions(keeper.progress, library, selection)[:count]
+        ids = missed_questions(open_progress(library), library, selection)[:count]
         nothing = "Nothing missed: no question whose newest answer was wrong."
     else:
         ids = choose(library, selection, count, random.Random(chosen_seed))
@@ -59,4 +63,4 @@ def practice(
     if not ids:
         typer.echo(nothing)
         return
-    raise typer.Exit(sit(library, ids, str(chosen_seed), None if no_record else keeper))
+    raise typer.Exit(sit(library, ids, str(chosen_seed), None, None if no_record else open_keeper))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from quizcli.model import KINDS, LEVELS, SKILLS
@@ -63,8 +63,17 @@ def select(
     )
 
 
-def sit(library: Library, ids: Sequence[str], seed: str, keeper: ProgressKeeper | None) -> int:
-    """Ask these questions, by keys on a terminal and by lines elsewhere; returns the exit code."""
+def sit(
+    library: Library,
+    ids: Sequence[str],
+    seed: str,
+    keeper: ProgressKeeper | None,
+    open_keeper: Callable[[], ProgressKeeper | None] | None = None,
+) -> int:
+    """Ask these questions, by keys on a terminal and by lines elsewhere; returns the exit code.
+
+    What keeps the answers is either there, or opened by `open_keeper` when the first question stands.
+    """
     import sys
     import time
 
@@ -74,6 +83,15 @@ def sit(library: Library, ids: Sequence[str], seed: str, keeper: ProgressKeeper 
 
     session = Session(ids, library.question, seed, time.monotonic, keeper)
     examiner = Examiner(make_console(), session, library, _open_laboratory, keeper)
+
+    def open_progress_now() -> None:
+        nonlocal keeper
+        assert open_keeper is not None
+        keeper = open_keeper()
+        session.keeper = examiner.diary = keeper
+
+    if open_keeper is not None:
+        examiner.open_progress = open_progress_now
     try:
         if sys.stdin.isatty() and examiner.console.is_terminal:
             from quizcli.view.interactive import KeyQuiz

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +18,7 @@ class Leases:
 
     def __init__(self, path: Path, now: Callable[[], int]) -> None:
         self._now = now
-        self._session = secrets.token_hex(8)
+        self._session = os.urandom(8).hex()
         self._db: sqlite3.Connection | None = None
         with suppress(OSError, sqlite3.Error):
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ machines merge to the same order everywhere.
 from __future__ import annotations
 
 import json
-import secrets
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -273,7 +273,7 @@ class Log:
         ).fetchone()
         sequence, clock = (1, now.at) if last is None else (last[0] + 1, max(last[1], now.at))
         event = Event(
-            *(secrets.token_hex(12), self.machine, sequence, clock, now.at, now.offset),
+            *(os.urandom(12).hex(), self.machine, sequence, clock, now.at, now.offset),
             *(study_day(now.at, now.offset, day_start), draft.kind, draft.card, draft.rating, draft.target),
             *(draft.retention, draft.weights, draft.body),
         )
@@ -349,7 +349,7 @@ class Log:
                 for statement in _TABLES.split(";\n"):
                     if statement.strip():
                         self.db.execute(statement)
-                self.db.execute("INSERT INTO machine VALUES (?)", (secrets.token_hex(8),))
+                self.db.execute("INSERT INTO machine VALUES (?)", (os.urandom(8).hex(),))
                 version = FORMAT
             while version < FORMAT:
                 _MIGRATIONS[version](self.db)

@@ -57,8 +57,8 @@ class WithdrawnError(Exception):
 class Examiner:
     """Asks a session's questions on a console, with a laboratory for what has to be measured.
 
-    The laboratory and all that evidence needs is opened, and imported, when a first value or demo is wanted: the first
-    question does not wait for it.
+    The laboratory and all that evidence needs is opened, and imported, when a first value or demo is wanted, and
+    `open_progress` is called when the first question stands: that question waits for neither.
     """
 
     console: Console
@@ -66,6 +66,7 @@ class Examiner:
     library: Library
     open_laboratory: Callable[[], Laboratory]
     diary: Diary | None = None
+    open_progress: Callable[[], None] | None = None
 
     @cached_property
     def laboratory(self) -> Laboratory:
@@ -128,7 +129,10 @@ class Examiner:
         self.console.file.flush()
 
     def prepare(self, asked: Asked) -> None:
-        """Start computing what the standing question, or the one after it, is graded by."""
+        """While the question is read: open the progress, and compute what this question or the next is graded by."""
+        if self.open_progress is not None:
+            self.open_progress()
+            self.open_progress = None
         for each in (asked, self.session.peek()):
             wanted = measures_wanted(each) if each is not None else None
             if each is not None and wanted is not None and not (each is asked and each.question.runs_after):

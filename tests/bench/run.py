@@ -39,7 +39,7 @@ def bench(folder: Path, rounds: int, anki: str | None) -> None:
         (bank / "misconceptions.yaml").write_bytes((ROOT / "questions" / "misconceptions.yaml").read_bytes())
         subprocess.run(
             [DLQUIZ, "topics"],
-            env={**ENVIRONMENT, **home, "DLQUIZ_BANK": str(bank)},
+            env={**ENVIRONMENT, **home_of(bank)},
             stdout=subprocess.DEVNULL,
             check=True,
         )
@@ -47,8 +47,8 @@ def bench(folder: Path, rounds: int, anki: str | None) -> None:
     commands = {
         "python -c pass": Command([sys.executable, "-c", "pass"]),
         "practice, first question": Command(first, "1 of 10", home),
-        "practice of 400": Command(first, "1 of 10", {**home, "DLQUIZ_BANK": str(small)}),
-        "practice of 30,000": Command(first, "1 of 10", {**home, "DLQUIZ_BANK": str(large)}),
+        "practice of 400": Command(first, "1 of 10", home_of(small)),
+        "practice of 30,000": Command(first, "1 of 10", home_of(large)),
         "--help": Command([DLQUIZ, "--help"]),
     }
     if anki:
@@ -76,6 +76,11 @@ def bench(folder: Path, rounds: int, anki: str | None) -> None:
     row("dlquiz demo lstm / python demos/lstm.py", ratio(taken, "dlquiz demo lstm", "python demos/lstm.py"), 1.1)
     typed = "\n\n" * 20
     row("memory of a quiz without demos, MB", peak_megabytes([*first, "--kind", "choice"], home, typed), 60)
+
+
+def home_of(bank: Path) -> dict[str, str]:
+    """A bank of its own, with data and caches of its own."""
+    return {"DLQUIZ_HOME": f"{bank}-home", "DLQUIZ_BANK": str(bank)}
 
 
 def row(what: str, value: float, bar: float) -> None:

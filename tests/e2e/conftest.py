@@ -13,7 +13,7 @@ import pytest
 
 from .program import BANK, DLQUIZ, PATIENCE, TROUBLE, Piped, Terminal, environment
 
-MISHAP = '''"""A demo in which something goes wrong.
+MISHAP = '''"""A demo in which [something] goes wrong.
 
 Source: a test.
 """
@@ -27,9 +27,9 @@ from typing import Annotated
 
 from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range, Table, Text, main
 
-claims = {"small": {"says": "the value is small", "false_when": {"value": 5.0}}}
-measures = {"value": "what was given"}
-predict = {"ask": "How large is the value?", "measure": "value", "choices": {"small": [0, 1], "large": [1, 10]}}
+claims = {"small": {"says": "the [value] is small", "false_when": {"value": 5.0}}}
+measures = {"value": "what [was] given"}
+predict = {"ask": "How large is the [value]?", "measure": "value", "choices": {"small": [0, 1], "large": [1, 10]}}
 
 
 def run(*, value: Annotated[float, Range(0.0, 10.0), "the value"] = 0.5, seed: int = 0) -> Iterator[Evidence]:

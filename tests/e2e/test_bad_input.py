@@ -163,13 +163,15 @@ def test_control_characters_of_a_bank_are_shown_and_not_obeyed(
     content = content.replace("topic: shares", "topic: literal").replace("- {ask: factor}", "- {ask: literal/factor}")
     code = "\"def f(z):\\n    e = '\\e]0;title\\a\\e[31m'  # \\u202e\\x9b2J\\b\\b\\n    return e\\n\""
     content = re.sub(r"code: \|\n(?: {6}.*\n)+", lambda _: f"code: {code}\n", content)
-    content = content.replace("Which line is wrong?", "Which line is wr\u202eong?")
+    for text in ("Which line is wrong?", "Line 2 takes exp", "The largest logit has", "Shifted logits"):
+        content = content.replace(text, text[:4] + "\u202e\u200f" + text[4:])
     bank = bank_of(content)
     for arguments in (("practice", "literal/bug"), ("explain", "literal/bug"), ("search", "line")):
         done = run(*arguments, stdin="3\n:e\n\n", bank=bank)
         assert controls(done.stdout + done.stderr) == []
     # Such code is shown as it is, or refused; both are inert.
     done = run("practice", "literal/bug", stdin="3\n:e\n\n", bank=bank)
+    assert done.stdout.count("\\u202e\\u200f") == 4 or "control character" in done.stderr
     assert "␛]0;title␇␛[31m" in done.stdout or "control character" in done.stderr
 
 
@@ -287,6 +289,7 @@ def test_damaged_cache_is_rebuilt_without_a_word(run: Run, home: Path) -> None:
         index.write_bytes(damage)
         after = run("topics")
         assert (after.returncode, after.stdout, after.stderr) == (0, before.stdout, "")
+        assert index.read_bytes().startswith(b"SQLite format 3")
 
 
 @posix

@@ -200,6 +200,8 @@ def test_text_of_a_demo_is_literal_and_inert(run: Run, mishap: Callable[[str], P
     lines = 'yield Text("[b] <sos> 2*3*4 \\x1b[31m")\nyield Table("[/b]\\x1b", ["[batch, seq]\\a"], [["[red]\\x9b"]])'
     shown = assert_fine(run("demo", "mishap", command=with_demos(mishap(lines))))
     assert all(text in shown for text in ("[b] <sos> 2*3*4 ␛[31m", "[/b]␛", "[batch, seq]␇", "[red]\\u009b"))
+    own = ("which [something] goes wrong", "large is the [value]?", "the [value] is small", "what [was] given")
+    assert all(text in shown for text in own)
 
 
 @pytest.mark.parametrize(

@@ -202,6 +202,20 @@ def test_status_line_of_every_kind_fits_80_columns(open_terminal: Open) -> None:
     terminal.wait_for("Right: 0 of 5")
 
 
+def test_status_line_is_written_over_by_a_shorter_one(open_terminal: Open) -> None:
+    terminal = practice(open_terminal, "shares/bug", "shares/why-shift")
+    terminal.wait_for_status("Which line is wrong? >    Enter: I don't know  ? keys")
+    terminal.press("2")
+    terminal.wait_for_status("Which line is wrong? > 2   Enter submits  ? keys")
+    assert terminal.status == "Which line is wrong? > 2   Enter submits  ? keys"
+    terminal.press(ENTER + ENTER)
+    terminal.wait_for_status("Say it aloud")
+    assert terminal.status.count("keys") == 1
+    assert "submits" not in terminal.status
+    terminal.press("q")
+    assert_clean(terminal)
+
+
 def test_letters_choose_nothing_while_the_options_are_hidden(open_terminal: Open) -> None:
     terminal = practice(open_terminal, "shares/factor")
     terminal.wait_for_status("Space shows")
