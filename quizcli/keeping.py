@@ -48,7 +48,7 @@ class ProgressKeeper:
 
     def put_away(self, asked: Asked, outcome: Outcome) -> Event:
         kind = events.BURY if outcome == "buried" else events.SUSPEND
-        return self.progress.note(kind, asked.question.id)
+        return self.progress.note(kind, asked.question.id, drawn=dict(asked.drawn), order=list(asked.order))
 
     def take_back(self, receipt: object) -> None:
         if isinstance(receipt, Event):
@@ -58,7 +58,7 @@ class ProgressKeeper:
         """Undo the newest action of an earlier session; what is about no question is left to `dlquiz undo`."""
         newest = self.progress.log.newest_action()
         name = None if newest is None or newest.card is None else question_of(newest.card)
-        if newest is None or name is None:
+        if newest is None or name is None or "events" in newest.body:
             return None
         try:
             name = self.library.question(name).id

@@ -306,9 +306,11 @@ class Session:
             name, drawn, order = earlier
             question = self.load(name)
             # The question may have been edited since: options that came or went are shown in a new order.
-            fresh = draw(question, self.seed).order
+            fresh = draw(question, self.seed)
+            order = order if sorted(order) == sorted(fresh.order) else fresh.order
+            drawn = drawn if drawn.keys() == fresh.drawn.keys() else fresh.drawn
             self._forget_waiting(name)
-            self._put_first(Asked(question, order if sorted(order) == sorted(fresh) else fresh, drawn))
+            self._put_first(Asked(question, order, drawn))
             return True
         step = self.steps.pop()
         if step.outcome in ("voided", "answered"):

@@ -77,7 +77,8 @@ def compute(progress: Progress, library: Library) -> Stats:
     """All figures, from the events in force and the card states."""
     entries = {card_of(entry.id): entry for entry in library.entries()}
     found = Stats(progress.today(), progress.values["retention"])
-    _read_answers(found, progress.log.events("kind = ?", events.ANSWER), entries)
+    former = dict(progress.log.query("SELECT old, card FROM alias"))
+    _read_answers(found, progress.log.events("kind = ?", events.ANSWER), entries, former)
     states = {state.card: state for state in progress.log.states("known")}
     found.forecast = forecast(states.values(), found.today)
     for name, key in (("topics", "topic"), ("areas", "area"), ("skills", "skill")):
@@ -123,13 +124,13 @@ def weakest(progress: Progress, count: int = 3) -> list[tuple[str, float]]:
     return [(topic, mean) for mean, topic in means[:count]]
 
 
-def _read_answers(found: Stats, answers: Iterable[Event], entries: dict[str, Entry]) -> None:
+def _read_answers(found: Stats, answers: Iterable[Event], entries: dict[str, Entry], former: dict[str, str]) -> None:
     days_of: dict[str, set[int]] = defaultdict(set)
     seconds: dict[str, list[float]] = defaultdict(list)
     held: Counter[str] = Counter()
     by_day: Counter[int] = Counter()
     for event in answers:
-        card = event.card or ""
+        card = former.get(event.card or "", event.card or "")
         kind = str(event.body.get("kind", entries[card].kind if card in entries else ""))
         found.answers += 1
         by_day[event.day] += 1

@@ -127,7 +127,6 @@ def test_a_backup_that_cannot_be_written_says_so_in_one_line(path: Path) -> None
     assert "\n" not in str(refused.value)
 
 
-@pytest.mark.xfail(strict=True, reason="back_up copies damaged pages and drops good copies for them")
 def test_a_damaged_log_does_not_drive_out_good_backups(path: Path) -> None:
     study(path, 300)
     back_up(path, "2026-11-01")
@@ -279,7 +278,6 @@ def test_a_damaged_backup_is_refused_and_nothing_is_moved(path: Path) -> None:
     assert not list(path.parent.glob("damaged-*"))
 
 
-@pytest.mark.xfail(strict=True, reason="restore opens what an interrupted one left as if it were a database")
 def test_restoring_that_was_interrupted_can_be_repeated(path: Path) -> None:
     held = study(path, 3)
     back_up(path, DATE)

@@ -81,7 +81,6 @@ def test_retention_takes_the_kind_that_was_asked_and_else_the_banks(learning: Le
     assert set(figures(learning).retention_by_kind) == {"number", "choice"}
 
 
-@pytest.mark.xfail(strict=True, reason="answers under a former id count as another card's")
 def test_a_card_that_was_renamed_keeps_its_reviews_in_retention(learning: Learning) -> None:
     learning.answer("kernels/sharing")  # What convolution/sharing was called.
     learning.sleep()

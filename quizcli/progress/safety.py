@@ -42,6 +42,8 @@ def back_up(path: Path, date: str) -> Path | None:
         with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
             source.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
+        if count_events(partial) is None:
+            raise sqlite3.DatabaseError("the log is damaged: dlquiz doctor shows the way back")
         partial.replace(target)
     except (OSError, sqlite3.Error) as error:
         with suppress(OSError):
@@ -91,14 +93,19 @@ def restore(backup: Backup, path: Path, date: str) -> list[Path]:
     """
     if backup.events is None:
         raise LogError(f"{backup.path}: this backup is damaged too")
-    moved = set_aside(path, date) if any(file.exists() for file in _parts(path)) else []
     partial = path.with_suffix(".partial")
     kept = f"{backup.path.resolve().as_uri()}?mode=ro"
-    with closing(sqlite3.connect(kept, uri=True)) as source, closing(sqlite3.connect(partial)) as copy:
-        source.backup(copy)
-        copy.execute("UPDATE machine SET id = lower(hex(randomblob(8)))")
-        copy.commit()
-    partial.replace(path)
+    try:
+        partial.unlink(missing_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(kept, uri=True)) as source, closing(sqlite3.connect(partial)) as copy:
+            source.backup(copy)
+            copy.execute("UPDATE machine SET id = lower(hex(randomblob(8)))")
+            copy.commit()
+        moved = set_aside(path, date) if any(file.exists() for file in _parts(path)) else []
+        partial.replace(path)
+    except (OSError, sqlite3.Error) as error:
+        raise LogError(f"{path}: the backup could not be put in place: {error}") from error
     return moved
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -156,23 +157,29 @@ def test_bank_names_no_path(run: Run, bank_of: Callable[[str | bytes], Path], de
     assert "Right: 0 of 1" in done.stdout
 
 
-def test_control_characters_of_a_bank_are_shown_and_not_obeyed(
+def test_control_characters_in_code_are_shown_or_refused_and_not_obeyed(
     run: Run, bank_of: Callable[[str | bytes], Path]
 ) -> None:
-    content = (BANK / "basics" / "shares.yaml").read_text(encoding="utf-8")
-    content = content.replace("topic: shares", "topic: literal").replace("- {ask: factor}", "- {ask: literal/factor}")
-    code = "\"def f(z):\\n    e = '\\e]0;title\\a\\e[31m'  # \\u202e\\x9b2J\\b\\b\\n    return e\\n\""
-    content = re.sub(r"code: \|\n(?: {6}.*\n)+", lambda _: f"code: {code}\n", content)
-    for text in ("Which line is wrong?", "Line 2 takes exp", "The largest logit has", "Shifted logits"):
-        content = content.replace(text, text[:4] + "\u202e\u200f" + text[4:])
-    bank = bank_of(content)
-    for arguments in (("practice", "literal/bug"), ("explain", "literal/bug"), ("search", "line")):
-        done = run(*arguments, stdin="3\n:e\n\n", bank=bank)
-        assert controls(done.stdout + done.stderr) == []
-    # Such code is shown as it is, or refused; both are inert.
+    content = (BANK / "basics" / "shares.yaml").read_text(encoding="utf-8").replace("topic: shares", "topic: literal")
+    code = "\"def f(z):\\n    e = '\\e]0;title\\a\\e[31m'\\x9b2J\\b\\b\\n    return e\\n\""
+    bank = bank_of(re.sub(r"code: \|\n(?: {6}.*\n)+", lambda _: f"code: {code}\n", content))
     done = run("practice", "literal/bug", stdin="3\n:e\n\n", bank=bank)
-    assert done.stdout.count("\\u202e\\u200f") == 4 or "control character" in done.stderr
-    assert "␛]0;title␇␛[31m" in done.stdout or "control character" in done.stderr
+    assert controls(done.stdout + done.stderr) == []
+    assert "␛]0;title␇␛[31m" in done.stdout or (done.returncode == 1 and "control character" in done.stderr)
+
+
+def test_marks_that_reorder_text_are_shown_and_not_obeyed(run: Run, bank_of: Callable[[str | bytes], Path]) -> None:
+    content = (BANK / "basics" / "shares.yaml").read_text(encoding="utf-8").replace("topic: shares", "topic: literal")
+    # In the prompt, the code, the direct answer, the whole answer, and a key point.
+    for text in ("This softmax gives", "np.exp(z)", "Line 2 takes exp", "The largest logit has", "Shifted logits"):
+        content = content.replace(text, f"{text[:3]}\u202e\u200f{text[3:]}")
+    bank = bank_of(content)
+    done = run("practice", "literal/bug", stdin="3\n:e\n\n", bank=bank)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert controls(done.stdout) == []
+    assert done.stdout.count("\\u202e\\u200f") >= 5
+    for arguments in (("explain", "literal/bug"), ("explain", "literal"), ("search", "softmax")):
+        assert controls(run(*arguments, bank=bank).stdout) == []
 
 
 def test_text_that_looks_like_markup_is_shown_as_it_is(run: Run) -> None:
@@ -283,8 +290,9 @@ def test_unwritable_cache_folder_is_worked_without(run: Run, tmp_path: Path) -> 
 
 
 def test_damaged_cache_is_rebuilt_without_a_word(run: Run, home: Path) -> None:
+    shutil.rmtree(home / "cache")
     before = run("topics")
-    index = next((home / "cache").iterdir())
+    [index] = (home / "cache").iterdir()
     for damage in (b"", b"no database at all", index.read_bytes()[:5000] + b"\xff" * 9000):
         index.write_bytes(damage)
         after = run("topics")

@@ -198,7 +198,6 @@ def test_undo_in_a_session_goes_on_into_earlier_sessions(learner: Learner) -> No
     assert learner.data("stats")["answers"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="put_away keeps no drawn values: the prompt shows {gap}")
 def test_a_bury_of_an_earlier_session_taken_back_comes_with_its_values(learner: Learner) -> None:
     first = gap(learner("practice shares/two-classes --seed 1", ":-"))
     assert gap(learner("practice shares/bug --seed 2", ":u")) == first
