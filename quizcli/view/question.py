@@ -22,6 +22,7 @@ from quizcli.model import (
     Given,
     KeyPoint,
     Number,
+    Open,
     Order,
     Pointed,
     Question,
@@ -123,6 +124,10 @@ def missed(asked: Asked, response: Response, verdict: Verdict, says: Callable[[s
     elif isinstance(body, Order) and not verdict.right:
         parts.append(Text("In order:", style="dim"))
         parts.append(_in_order(asked, body))
+    elif isinstance(body, Open) and not verdict.right:
+        parts.append(Text("What was missed:", style="dim"))
+        unsaid = [point for point in asked.question.key_points if point.must and point.id not in verdict.earned]
+        parts += [_row(Text("○"), inline(asked.fill(point.says))) for point in unsaid]
     elif isinstance(body, Debug) and not verdict.right:
         lines = sorted(body.wrong_lines)
         named = f"line {lines[0]}" if len(lines) == 1 else "lines " + ", ".join(map(str, lines))

@@ -527,3 +527,11 @@ def test_nothing_that_fits_is_said(run: Run) -> None:
     done = run("practice", "literal", "--kind", "debug")
     assert done.returncode == 0
     assert done.stdout.startswith("No question fits")
+
+
+def test_partly_right_open_answer_is_told_what_it_missed(quiz: Quiz) -> None:
+    shown = quiz("shares/why-shift", "it cancels", "a")
+    verdict = shown[shown.index("◆ Partly") :]
+    assert "What was missed:" in verdict and verdict.count("○") == 1
+    right = quiz("shares/why-shift", "it cancels", "ab")
+    assert "What was missed" not in right

@@ -496,9 +496,8 @@ def test_keys_sent_before_the_first_question_are_read(open_terminal: Open) -> No
 def test_line_sent_together_with_the_key_that_opens_the_editor_is_read(open_terminal: Open) -> None:
     terminal = practice(open_terminal, "shares/why-shift")
     terminal.wait_for_status("Say it aloud")
-    terminal.press(" " + "it cancels and overflows" + ENTER)
+    terminal.press(" " + "it cancels and overflows" + ENTER + "ab" + ENTER + ENTER)
     terminal.wait_for("You: it cancels and overflows")
-    terminal.press("ab" + ENTER + ENTER)
     terminal.wait_for("Right: 1 of 1")
     assert_clean(terminal)
 
