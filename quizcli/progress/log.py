@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, replace
@@ -104,7 +105,7 @@ class Log:
             self.db = sqlite3.connect(path, timeout=WAIT, isolation_level=None)
             try:
                 self._refuse_newer()
-                self.db.execute("PRAGMA journal_mode = WAL")
+                self._use_wal()
                 self.db.execute("PRAGMA synchronous = FULL")
                 self._bring_up_to_date(before_migration)
                 self.machine = str(self.db.execute("SELECT id FROM machine").fetchone()[0])
@@ -329,6 +330,19 @@ class Log:
             self.db.execute(_INSERT_CARD, state.row())
             self.db.execute("UPDATE card SET known = card IN (SELECT card FROM bank_card) WHERE card = ?", (card,))
         self.db.execute("UPDATE bank_card SET introduced = ? WHERE card = ?", (introduced, card))
+
+    def _use_wal(self) -> None:
+        """Switch the file to WAL. SQLite does not wait for other sessions that do the same, so it is done here."""
+        patience = time.monotonic() + WAIT
+        while True:
+            try:
+                self.db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if "locked" not in str(error) or time.monotonic() > patience:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
 
     def _refuse_newer(self) -> None:
         """A file of a newer version is not touched, its journal mode neither."""
