@@ -127,8 +127,8 @@ def read_number(text: str, unit: str = "") -> float:
 
 def _value(node: ast.expr) -> float:
     """An arithmetic expression's value; anything else raises ValueError."""
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
-        return float(node.value)  # type: ignore[arg-type]
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and not isinstance(node.value, bool):
+        return float(node.value)
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.UAdd | ast.USub):
         value = _value(node.operand)
         return -value if isinstance(node.op, ast.USub) else value

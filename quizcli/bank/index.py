@@ -10,14 +10,15 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from quizcli import __version__
 from quizcli.errors import BankError, Problem, QuizError
 from quizcli.model import Onward, Question
+from quizcli.storage import transaction
 
 SCHEMA = f"5 {__version__}"
 WAIT = 30.0
@@ -146,7 +147,7 @@ class Index:
             return
         problems: list[Problem] = []
         try:
-            with self._writing():
+            with transaction(self.db):
                 self._ensure_tables()
                 problems = self._update(files)
         except sqlite3.OperationalError:
@@ -155,7 +156,7 @@ class Index:
             # Read-only, or no room: work without the file.
             self.path = None
             self._open()
-            with self._writing():
+            with transaction(self.db):
                 self._ensure_tables()
                 problems = self._update(files)
         if problems:
@@ -169,17 +170,6 @@ class Index:
         except sqlite3.OperationalError:
             return False
         return known == {file.shown: file.stamp for file in files}
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
 
     def _ensure_tables(self) -> None:
         tables = {name for (name,) in self.db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}

@@ -87,7 +87,8 @@ class Parameter:
         if not right:
             meaning = f" ({self.meaning})" if self.meaning else ""
             raise UsageError(f"{self.option} {value}: must be {self.allowed}{meaning}")
-        return value  # type: ignore[no-any-return]
+        checked: Value = value
+        return checked
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,12 +349,12 @@ class _Reader:
             elif isinstance(extra, ast.Constant):
                 meaning = str(extra.value)
         try:
-            value = ast.literal_eval(default) if default is not None else None
+            value: Any = ast.literal_eval(default) if default is not None else None
             if kind == "float" and isinstance(value, int):
                 value = float(value)
             if argument.arg == "seed" and span is None:
                 span, meaning = Range(0, LARGEST_SEED), meaning or "seed of what is drawn at random"
-            parameter = Parameter(argument.arg, kind, value, span, choices, meaning or "")  # type: ignore[arg-type]
+            parameter = Parameter(argument.arg, kind, value, span, choices, meaning or "")
             parameter.check(value)
         except (ValueError, UsageError) as error:
             raise self.fail(argument, f"parameter '{argument.arg}': its default does not fit: {error}") from None

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from quizcli.progress import events
 from quizcli.progress.events import Clock, Draft, Event
 from quizcli.progress.replay import COLUMNS, CardState, Fact, replay
 from quizcli.scheduling import DAY_START, RETENTION, Scheduler, study_day
+from quizcli.storage import transaction
 
 FORMAT = 1
 """The file's version, in `PRAGMA user_version`; migrations lead up to it."""
@@ -253,17 +254,9 @@ class Log:
         if current is not None:
             yield current, facts
 
-    @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self) -> AbstractContextManager[None]:
         """One transaction: all of it is kept, or nothing."""
-        self.db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self.db.in_transaction:
-                self.db.execute("ROLLBACK")
-            raise
-        self.db.execute("COMMIT")
+        return transaction(self.db)
 
     # --- Inside --------------------------------------------------------------------------------------
 
