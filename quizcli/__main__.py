@@ -17,10 +17,16 @@ def main() -> None:
 
 
 def _run() -> int:
-    from quizcli.cli.app import run
     from quizcli.errors import QuizError
 
     try:
+        if sys.argv[1:] in (["due"], ["due", "--json"]):
+            # A shell prompt asks this each time: the framework of the other commands would take half of its time.
+            from quizcli.cli import due
+
+            return due.show("--json" in sys.argv)
+        from quizcli.cli.app import run
+
         return run(sys.argv[1:])
     except QuizError as error:
         from quizcli.view.terminal import inert

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from quizcli.model import Asked, Choice, Computed, Number, Order, Question, Settings
+from quizcli.model import Asked, Choice, Computed, Number, Order, Question
+from quizcli.vocabulary import Settings
 
 
 def draw(question: Question, seed: str, turn: int = 0) -> Asked:

@@ -20,10 +20,10 @@ from quizcli.model import (
     Order,
     Pointed,
     Question,
-    Rating,
     Response,
     Verdict,
 )
+from quizcli.vocabulary import Rating
 
 
 def grade(asked: Asked, response: Response, measured: Measured | None = None) -> Verdict:

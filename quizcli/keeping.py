@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quizcli.bank.library import Library
 from quizcli.errors import QuizError
-from quizcli.model import Asked, Question, Response, Settings
+from quizcli.model import Asked, Question, Response
 from quizcli.progress import events
 from quizcli.progress.events import Event
 from quizcli.progress.leases import Leases
@@ -12,6 +12,7 @@ from quizcli.progress.progress import Progress, question_of
 from quizcli.scheduling import day_as_date
 from quizcli.session import Outcome, Record
 from quizcli.studying import SECONDS, seconds_by_kind
+from quizcli.vocabulary import Settings
 
 STUCK = 3
 """Failed days in a row after which a card needs more than another repetition."""

@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
-from typing import Final, Literal
+from typing import Literal
 
-Kind = Literal["open", "choice", "multi", "number", "order", "debug"]
-Level = Literal["warm-up", "core", "deep"]
-Skill = Literal["recall", "reasoning", "computation", "prediction", "debugging", "design", "communication"]
-
-KINDS: Final = ("open", "choice", "multi", "number", "order", "debug")
-LEVELS: Final = ("warm-up", "core", "deep")
-SKILLS: Final = ("recall", "reasoning", "computation", "prediction", "debugging", "design", "communication")
-LETTERS: Final = "abcdef"
-"""Options, steps and key points are called by these, so a question has at most six of each."""
-
-Scalar = int | float | bool | str
-Settings = Mapping[str, Scalar]
-"""Values of parameters of a demo's `run`."""
-
+from quizcli.vocabulary import Kind, Level, Rating, Scalar, Settings, Skill
 
 # --- Questions ---------------------------------------------------------------------------------------
 
@@ -345,15 +331,6 @@ class Response:
     answer: Answer
     guessed: bool = False
     hints: int = 0
-
-
-class Rating(IntEnum):
-    """How well it was known: FSRS's four grades."""
-
-    AGAIN = 1
-    HARD = 2
-    GOOD = 3
-    EASY = 4
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from quizcli.errors import QuizError
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Draft
 from quizcli.progress.replay import CardState, Fact, apply, replay
 from quizcli.scheduling import VERSION, Memory, Scheduler, default_weights
+from quizcli.vocabulary import Rating
 
 if TYPE_CHECKING:
     from fsrs_rs_python import FSRSItem
@@ -330,7 +330,7 @@ def change_in_due(progress: Progress, weights: tuple[float, ...] | None, days: i
     """What rescheduling all cards with these weights and the retention in force would do; nothing is written."""
     today, retention = progress.today(), progress.values["retention"]
     states = {state.card: state for state in progress.log.states("due IS NOT NULL")}
-    asked = {state.card for state in progress.log.states("due IS NOT NULL AND known AND NOT suspended")}
+    asked = {state.card for state in progress.log.states("due IS NOT NULL AND kind IS NOT NULL AND NOT suspended")}
     changed, before, after = list[str](), Counter[int](), Counter[int]()
     for card, facts in progress.log.facts():
         if card not in states:

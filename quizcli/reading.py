@@ -9,22 +9,8 @@ import ast
 import math
 import re
 
-from quizcli.model import (
-    LETTERS,
-    Answer,
-    Arranged,
-    Asked,
-    Choice,
-    Chosen,
-    Debug,
-    DontKnow,
-    Given,
-    Open,
-    Order,
-    Pointed,
-    Rating,
-    Said,
-)
+from quizcli.model import Answer, Arranged, Asked, Choice, Chosen, Debug, DontKnow, Given, Open, Order, Pointed, Said
+from quizcli.vocabulary import LETTERS, Rating
 
 
 class Unreadable(ValueError):  # noqa: N818 - what it is, not an error of anyone's

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from quizcli.model import Rating
+from quizcli.vocabulary import Rating
 
 VERSION = "fsrs-6"
 RETENTION = 0.90
@@ -78,12 +78,16 @@ class Scheduler:
             raise ValueError(f"FSRS gave the interval {exact}")
         return Scheduled(after, exact, fuzzed(exact, card, repetition))
 
+    def outcomes(self, memory: Memory, elapsed: int) -> tuple[Memory, Memory]:
+        """The memories after a review `elapsed` days after the last one: if the answer is right, and if it is wrong."""
+        engine = _engine(self.weights)
+        states = engine.model.next_states(engine.memory(memory.stability, memory.difficulty), self.retention, elapsed)
+        good, bad = states.good.memory, states.again.memory
+        return Memory(good.stability, good.difficulty), Memory(bad.stability, bad.difficulty)
+
     def recall(self, memory: Memory, elapsed: float) -> float:
         """The chance, from 0 to 1, of recalling a card so many days after its last review."""
-        power = self.weights[20] if self.weights is not None else default_weights()[20]
-        # The engine takes 0.1 to 0.8 for the power of forgetting, whatever is asked for.
-        decay = -min(0.8, max(0.1, power))
-        factor = 0.9 ** (1 / decay) - 1
+        decay, factor = _forgetting(self.weights)
         return float((1 + factor * max(0.0, elapsed) / memory.stability) ** decay)
 
 
@@ -130,6 +134,15 @@ def _engine(weights: tuple[float, ...] | None) -> _Engine:
     import fsrs_rs_python
 
     return _Engine(fsrs_rs_python.FSRS(list(weights or default_weights())), fsrs_rs_python.MemoryState)
+
+
+@lru_cache(maxsize=64)
+def _forgetting(weights: tuple[float, ...] | None) -> tuple[float, float]:
+    """The power of the forgetting curve, and the factor that makes recall 90% when a stability has passed."""
+    power = weights[20] if weights is not None else default_weights()[20]
+    # The engine takes 0.1 to 0.8 for the power of forgetting, whatever is asked for.
+    decay = -min(0.8, max(0.1, power))
+    return decay, 0.9 ** (1 / decay) - 1
 
 
 @lru_cache(maxsize=1)

@@ -19,20 +19,8 @@ from typing import Final, Literal, Protocol
 from quizcli.drawing import draw
 from quizcli.grading import collides, grade, grade_ticks, may_rate
 from quizcli.listening import Heard, listen
-from quizcli.model import (
-    Answer,
-    Asked,
-    Computed,
-    DontKnow,
-    Measured,
-    Number,
-    Question,
-    Rating,
-    Response,
-    Said,
-    Settings,
-    Verdict,
-)
+from quizcli.model import Answer, Asked, Computed, DontKnow, Measured, Number, Question, Response, Said, Verdict
+from quizcli.vocabulary import Rating, Settings
 
 AFTER_OTHERS: Final = 5
 """A question that comes again comes after so many others, where there are as many."""

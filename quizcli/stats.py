@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from quizcli.bank.library import Entry, Library
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Event
 from quizcli.progress.progress import Progress, card_of, question_of
 from quizcli.progress.replay import CardState
+from quizcli.vocabulary import Rating
 
 LEARNED = 0.7
 """A card counts as learned where the chance to recall it now is at least this."""
@@ -79,7 +79,7 @@ def compute(progress: Progress, library: Library) -> Stats:
     found = Stats(progress.today(), progress.values["retention"])
     former = dict(progress.log.query("SELECT old, card FROM alias"))
     _read_answers(found, progress.log.events("kind = ?", events.ANSWER), entries, former)
-    states = {state.card: state for state in progress.log.states("known")}
+    states = {state.card: state for state in progress.log.states("kind IS NOT NULL")}
     found.forecast = forecast(states.values(), found.today)
     for name, key in (("topics", "topic"), ("areas", "area"), ("skills", "skill")):
         groups: dict[str, list[str]] = defaultdict(list)
@@ -116,7 +116,7 @@ def weakest(progress: Progress, count: int = 3) -> list[tuple[str, float]]:
     """The topics with the lowest mean chance of recall tomorrow, among those seen."""
     scheduler, today = progress.scheduler, progress.today()
     recalls: dict[str, list[float]] = defaultdict(list)
-    for state in progress.log.states("known AND introduced IS NOT NULL"):
+    for state in progress.log.states("kind IS NOT NULL AND introduced IS NOT NULL"):
         name = question_of(state.card)
         if state.memory is not None and state.last is not None and name is not None:
             recalls[name.split("/")[0]].append(scheduler.recall(state.memory, max(0, today - state.last) + 1))

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from quizcli.bank.library import Library, Selection
-from quizcli.model import LEVELS, Rating
 from quizcli.progress.log import BankCard
 from quizcli.progress.progress import Progress, card_of, question_of
 from quizcli.progress.replay import MOST_TRIES, CardState
-from quizcli.scheduling import Memory, Scheduler
+from quizcli.scheduling import Scheduler
+from quizcli.vocabulary import KINDS, LEVELS
 
 BACKLOG = 100
 """More overdue cards than this are a backlog: then the order saves most recall per minute."""
 
 HORIZON = 30
 """Days over which the recall that a review saves is counted."""
+
+SITTING = 300
+"""Reviews in one session at most: more than anyone answers at a sitting."""
+
+WEIGHED = 60
+"""So many cards of each kind are weighed one by one in a backlog."""
 
 APART = 3
 """Siblings stand at least so many places apart where that can be."""
@@ -30,11 +36,12 @@ SECONDS = {"open": 60.0, "choice": 25.0, "multi": 35.0, "number": 40.0, "order":
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Today's questions: those to be asked again, reviews, and new ones, each in order."""
+    """Today's questions: those to be asked again, reviews, and new ones, each in order. `waiting` more are due."""
 
     again: tuple[str, ...] = ()
     reviews: tuple[str, ...] = ()
     new: tuple[str, ...] = ()
+    waiting: int = 0
     backlog: bool = False
 
     @property
@@ -47,7 +54,8 @@ def adopt_bank(progress: Progress, library: Library) -> None:
 
     def cards() -> Iterable[BankCard]:
         for place, (entry, rank) in enumerate(library.in_learning_order()):
-            yield BankCard(card_of(entry.id), entry.topic, rank, entry.priority, LEVELS.index(entry.level), place)
+            level = LEVELS.index(entry.level)
+            yield BankCard(card_of(entry.id), entry.topic, entry.kind, rank, entry.priority, level, place)
 
     def former() -> Mapping[str, str]:
         return {card_of(old): card_of(name) for old, name in library.former_ids().items()}
@@ -62,30 +70,78 @@ def plan(
 
     `limit` bounds the whole, `new` replaces the number of new cards that is left for today.
     """
-    day, scheduler = progress.today(), progress.scheduler
-    due = _due(progress, selection, day)
-    again = [state for state in due if state.comes_again(day)]
-    reviews = [state for state in due if not state.comes_again(day)]
-    overdue = sum(1 for state in reviews if state.back is not None and state.back < day)
-    backlog = overdue > BACKLOG
-    if backlog:
-        cost = _costs(library, reviews)
-        reviews.sort(key=lambda state: -saved(scheduler, state, day) / cost[state.card])
-    else:
-        reviews.sort(key=lambda state: scheduler.recall(*_memory_and_elapsed(state, day)))
+    day = progress.today()
+    where, values = _waiting(selection, day)
+    again = progress.log.query(f"SELECT card FROM card WHERE {_AGAIN} AND {where} ORDER BY back, card", day, *values)
+    chosen_again = _questions(again)[:limit]
+    overdue = progress.log.query(
+        f"SELECT count(*) FROM (SELECT 1 FROM card WHERE {_DUE} AND {where} LIMIT {BACKLOG + 1})",
+        *(day - 1, day, *values),
+    )
+    backlog = overdue[0][0] > BACKLOG
+    most = SITTING if limit is None else max(0, min(SITTING, limit - len(chosen_again)))
+    reviews = _questions((card,) for card in (_best if backlog else _riskiest)(progress, where, values, day, most))
+    due = int(progress.log.query(f"SELECT count(*) FROM card WHERE {_DUE} AND {where}", day, day, *values)[0][0])
     left = int(progress.values["new"]) - progress.introduced_today() if new is None else new
     wanted = max(0, left)
     if limit is not None:
-        wanted = min(wanted, max(0, limit - len(again) - len(reviews)))
+        wanted = min(wanted, max(0, limit - len(again) - due))
     fresh = new_cards(progress, library, selection, wanted)
-    chosen_again, chosen_reviews = _questions(again), _questions(reviews)
-    if limit is not None:
-        chosen_again = chosen_again[:limit]
-        chosen_reviews = chosen_reviews[: max(0, limit - len(chosen_again))]
-    ties = library.ties([*chosen_again, *chosen_reviews[:1000], *fresh])
+    ties = library.ties([*chosen_again, *reviews, *fresh])
     return Plan(
-        tuple(chosen_again), tuple(siblings_apart(chosen_reviews, ties)), tuple(siblings_apart(fresh, ties)), backlog
+        tuple(chosen_again),
+        tuple(siblings_apart(reviews, ties)),
+        tuple(siblings_apart(fresh, ties)),
+        due - len(reviews),
+        backlog,
     )
+
+
+_AGAIN = f"day = ? AND NOT passed AND tries < {MOST_TRIES}"
+"""Cards that were wrong today and come again."""
+
+_DUE = "back <= ? AND (day IS NULL OR day != ?)"
+"""Cards that are due for a review."""
+
+_RISK = "max(0, ? - last) / stability"
+"""What recall falls with, whatever the parameters: the days since the last review in units of the stability."""
+
+
+def _waiting(selection: Selection, day: int) -> tuple[str, list[object]]:
+    """Cards that a session of this selection may ask."""
+    condition, values = _topics_condition(selection)
+    held = ", ".join(f"'{kind}'" for kind in KINDS)
+    return f"kind IN ({held}) AND NOT suspended AND buried <= ?{condition}", [day, *values]
+
+
+def _riskiest(progress: Progress, where: str, values: Sequence[object], day: int, most: int) -> list[str]:
+    """The due cards most likely to be forgotten, the likeliest first."""
+    rows = progress.log.query(
+        f"SELECT card FROM card WHERE {_DUE} AND {where} ORDER BY {_RISK} DESC, card LIMIT ?",
+        *(day, day, *values, day, most),
+    )
+    return [card for (card,) in rows]
+
+
+def _best(progress: Progress, where: str, values: Sequence[object], day: int, most: int) -> list[str]:
+    """The due cards whose review saves most recall for the minute that it takes, the best first.
+
+    Only the riskiest of each kind are weighed: the time that an answer takes depends on the kind, and within one kind
+    the riskiest save most but for small differences. The others follow, the riskiest first.
+    """
+    scheduler, own = progress.scheduler, seconds_by_kind(progress)
+    worth: dict[str, float] = {}
+    for kind in KINDS:
+        states = progress.log.states(
+            f"card IN (SELECT card FROM card WHERE {_DUE} AND {where} AND kind = ?"
+            f" ORDER BY {_RISK} DESC, card LIMIT ?)",
+            *(day, day, *values, kind, day, WEIGHED),
+        )
+        for state in states:
+            worth[state.card] = saved(scheduler, state, day) / own.get(kind, SECONDS[kind])
+    best = sorted(worth, key=lambda card: (-worth[card], card))
+    others = (card for card in _riskiest(progress, where, values, day, SITTING) if card not in worth)
+    return [*best, *others][:most]
 
 
 def saved(scheduler: Scheduler, state: CardState, day: int) -> float:
@@ -93,12 +149,13 @@ def saved(scheduler: Scheduler, state: CardState, day: int) -> float:
 
     A review succeeds with the chance of recall; either way the memory after it decays from today.
     """
-    memory, elapsed = _memory_and_elapsed(state, day)
+    memory = state.memory
+    assert memory is not None and state.last is not None
+    elapsed = max(0, day - state.last)
     now = scheduler.recall(memory, elapsed)
+    good, bad = scheduler.outcomes(memory, elapsed)
     days = range(0, HORIZON, 5)
     left = sum(scheduler.recall(memory, elapsed + ahead) for ahead in days)
-    good = scheduler.review(memory, Rating.GOOD, elapsed, state.card, state.repetitions).memory
-    bad = scheduler.review(memory, Rating.AGAIN, elapsed, state.card, state.repetitions).memory
     reviewed = sum(now * scheduler.recall(good, ahead) + (1 - now) * scheduler.recall(bad, ahead) for ahead in days)
     return 5 * (reviewed - left)
 
@@ -119,6 +176,8 @@ def new_cards(progress: Progress, library: Library, selection: Selection, count:
         name = question_of(card)
         if name is not None and _fits(library, name, selection):
             queues.setdefault(topic, []).append(name)
+    if not queues:
+        return []
     met = _met_today(progress)
     ties = library.ties([*met, *(name for queue in queues.values() for name in queue)])
     taken: set[str] = set()
@@ -153,28 +212,65 @@ def new_cards(progress: Progress, library: Library, selection: Selection, count:
 
 
 def siblings_apart(questions: Sequence[str], ties: Mapping[str, set[str]]) -> list[str]:
-    """The same questions, moved as little as possible so that siblings stand apart."""
+    """The same questions, moved as little as possible so that siblings stand apart where that can be."""
     left, placed = list(questions), list[str]()
     while left:
-        recent: set[str] = set()
-        for name in placed[-APART:]:
-            recent |= ties.get(name, set())
+        recent = _ties_of(placed[-APART:], ties)
         window = left[: 10 * APART]
-        pick = next((name for name in window if not ties.get(name, set()) & recent), left[0])
+        pick = next((name for name in window if not ties.get(name, set()) & recent), None)
+        if pick is None:
+            # Only siblings of the last ones are left: an earlier question steps between them, if it is missed nowhere.
+            pick = left[0]
+            between = _to_spare(placed, ties.get(pick, set()), ties)
+            if between is not None:
+                placed.append(placed.pop(between))
+                continue
         left.remove(pick)
         placed.append(pick)
     return placed
 
 
-def minutes(progress: Progress, library: Library, questions: Sequence[str]) -> float:
-    """How long these questions will take: by the learner's own median seconds for each kind."""
-    own = seconds_by_kind(progress)
-    total = 0.0
-    for name in questions:
+def _to_spare(placed: Sequence[str], own: set[str], ties: Mapping[str, set[str]]) -> int | None:
+    """The place of a question, no sibling, that can go to the end without passing a sibling of its own or bringing two
+    others too near to each other; None where there is none nearby."""
+    passed = set(own)
+    for at in reversed(range(max(0, len(placed) - 10 * APART), len(placed))):
+        its = ties.get(placed[at], set())
+        pairs = ((at - back, at - back + APART + 1) for back in range(1, APART + 1))
+        if (
+            at < len(placed) - APART
+            and not its & passed
+            and not any(
+                ties.get(placed[one], set()) & ties.get(placed[other], set())
+                for one, other in pairs
+                if one >= 0 and other < len(placed)
+            )
+        ):
+            return at
+        passed |= its
+    return None
+
+
+def _ties_of(questions: Sequence[str], ties: Mapping[str, set[str]]) -> set[str]:
+    return set().union(*(ties.get(name, set()) for name in questions))
+
+
+def minutes(progress: Progress, library: Library, new: Sequence[str]) -> float:
+    """How long all that is due and these new questions will take: by the learner's own median seconds for each kind."""
+    day = progress.today()
+    where, values = _waiting(Selection(), day)
+    kinds: dict[str, int] = dict(
+        progress.log.query(
+            f"SELECT kind, count(*) FROM card WHERE ({_DUE} OR {_AGAIN}) AND {where} GROUP BY kind",
+            *(day, day, day, *values),
+        )
+    )
+    for name in new:
         entry = library.entry(name)
         if entry is not None:
-            total += own.get(entry.kind, SECONDS[entry.kind])
-    return total / 60
+            kinds[entry.kind] = kinds.get(entry.kind, 0) + 1
+    own = seconds_by_kind(progress)
+    return sum(count * own.get(kind, SECONDS[kind]) for kind, count in kinds.items()) / 60
 
 
 def seconds_by_kind(progress: Progress) -> dict[str, float]:
@@ -189,16 +285,6 @@ def seconds_by_kind(progress: Progress) -> dict[str, float]:
         if "seconds" in body and "kind" in body:
             taken.setdefault(body["kind"], []).append(float(body["seconds"]))
     return {kind: statistics.median(values) for kind, values in taken.items() if len(values) >= 5}
-
-
-def _due(progress: Progress, selection: Selection, day: int) -> list[CardState]:
-    condition, values = _topics_condition(selection)
-    states = progress.log.states(
-        f"back IS NOT NULL AND (back <= ? OR day = ?) AND known AND NOT suspended AND buried <= ?{condition}",
-        *(day, day, day),
-        *values,
-    )
-    return [state for state in states if state.is_due(day)]
 
 
 def _topics_condition(selection: Selection) -> tuple[str, list[str]]:
@@ -229,22 +315,8 @@ def _met_today(progress: Progress) -> list[str]:
     return [name for (card,) in rows if (name := question_of(card)) is not None]
 
 
-def _questions(states: Iterable[CardState]) -> list[str]:
-    return [name for state in states if (name := question_of(state.card)) is not None]
-
-
-def _memory_and_elapsed(state: CardState, day: int) -> tuple[Memory, int]:
-    memory = state.memory
-    assert memory is not None and state.last is not None
-    return memory, max(0, day - state.last)
-
-
-def _costs(library: Library, states: Iterable[CardState]) -> dict[str, float]:
-    found = {}
-    for state in states:
-        entry = library.entry(state.card.removeprefix("dl:"))
-        found[state.card] = SECONDS[entry.kind] if entry is not None else 30.0
-    return found
+def _questions(rows: Iterable[tuple[str, ...]]) -> list[str]:
+    return [name for card, *_ in rows if (name := question_of(card)) is not None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,13 +331,9 @@ class Counts:
 def counts(progress: Progress, library: Library) -> Counts:
     """Today's numbers: as many as the plan has, without the reviews themselves."""
     day = progress.today()
-    waiting = "known AND NOT suspended AND buried <= ?"
-    overdue = progress.log.query(
-        f"SELECT count(*) FROM card WHERE back <= ? AND {waiting} AND (day IS NULL OR day != ?)", day, day, day
-    )
-    again = progress.log.query(
-        f"SELECT count(*) FROM card WHERE day = ? AND {waiting} AND NOT passed AND tries < ?", day, day, MOST_TRIES
-    )
+    where, values = _waiting(Selection(), day)
+    overdue = progress.log.query(f"SELECT count(*) FROM card WHERE {_DUE} AND {where}", day, day, *values)
+    again = progress.log.query(f"SELECT count(*) FROM card WHERE {_AGAIN} AND {where}", day, *values)
     left = max(0, int(progress.values["new"]) - progress.introduced_today())
     return Counts(int(overdue[0][0]), int(again[0][0]), len(new_cards(progress, library, Selection(), left)))
 
@@ -274,7 +342,8 @@ def next_due(progress: Progress, selection: Selection) -> int | None:
     """The study day on which the next card is due."""
     condition, values = _topics_condition(selection)
     rows = progress.log.query(
-        f"SELECT min(back) FROM card WHERE known AND NOT suspended AND back > ?{condition}", progress.today(), *values
+        f"SELECT min(back) FROM card WHERE kind IS NOT NULL AND NOT suspended AND back > ?{condition}",
+        *(progress.today(), *values),
     )
     return None if rows[0][0] is None else int(rows[0][0])
 
@@ -282,7 +351,9 @@ def next_due(progress: Progress, selection: Selection) -> int | None:
 def missed_questions(progress: Progress, library: Library, selection: Selection) -> list[str]:
     """Questions whose newest answer was wrong, the newest day first."""
     condition, values = _topics_condition(selection)
-    states = progress.log.states(
-        f"known AND day IS NOT NULL AND NOT passed{condition} ORDER BY day DESC, card", *values
+    rows = progress.log.query(
+        "SELECT card FROM card WHERE kind IS NOT NULL AND day IS NOT NULL AND NOT passed"
+        f"{condition} ORDER BY day DESC, card",
+        *values,
     )
-    return [name for name in _questions(states) if _fits(library, name, selection)]
+    return [name for name in _questions(rows) if _fits(library, name, selection)]

@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quizcli.model import Rating
 from quizcli.optimizing import History, Review
 from quizcli.progress import events
 from quizcli.progress.events import Event
 from quizcli.scheduling import RETENTION, Memory, Scheduler, default_weights
+from quizcli.vocabulary import Rating
 
 
 def _changed(**weights: float) -> tuple[float, ...]:

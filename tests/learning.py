@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Draft, Event
 from quizcli.progress.progress import Progress, card_of
 from quizcli.studying import adopt_bank
+from quizcli.vocabulary import Rating
 from tests.banks import Bank
 from tests.logs import Clock, open_log
 

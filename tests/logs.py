@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Draft, Event, Moment
 from quizcli.progress.log import Log
 from quizcli.progress.progress import Progress
 from quizcli.scheduling import RETENTION
+from quizcli.vocabulary import Rating
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 DAY = (NOON.date() - datetime(1970, 1, 1).date()).days

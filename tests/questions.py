@@ -12,17 +12,15 @@ from quizcli.model import (
     Constant,
     Debug,
     KeyPoint,
-    Kind,
     Mistake,
     Number,
     Open,
     Option,
     Order,
     Question,
-    Scalar,
-    Skill,
     Tolerance,
 )
+from quizcli.vocabulary import Kind, Scalar, Skill
 
 EXACT = Tolerance("exact")
 

@@ -5,25 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from quizcli.model import (
-    Answer,
-    Asked,
-    Chosen,
-    DontKnow,
-    Given,
-    Measured,
-    Open,
-    Question,
-    Rating,
-    Response,
-    Said,
-    Settings,
-)
+from quizcli.model import Answer, Asked, Chosen, DontKnow, Given, Measured, Open, Question, Response, Said
 from quizcli.session import (
     Outcome,
     Record,
     Session,
 )
+from quizcli.vocabulary import Rating, Settings
 from tests.questions import choice, computed, constant, point, question
 
 BANK: dict[str, Question] = {

@@ -18,8 +18,8 @@ from typing import Final
 
 import pytest
 
-from quizcli.model import Rating
 from quizcli.progress.log import Log
+from quizcli.vocabulary import Rating
 from tests.logs import all_events, answer, is_sound, live, open_log, replayed
 
 LONG: Final = os.environ.get("DLQUIZ_LONG") == "1"
@@ -28,7 +28,7 @@ LONG: Final = os.environ.get("DLQUIZ_LONG") == "1"
 ANSWERING: Final = """
 import sys
 from pathlib import Path
-from quizcli.model import Rating
+from quizcli.vocabulary import Rating
 from quizcli.progress.events import Draft, system_clock
 from quizcli.progress.log import Log
 

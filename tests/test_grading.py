@@ -25,12 +25,12 @@ from quizcli.model import (
     Number,
     Open,
     Pointed,
-    Rating,
     Response,
     Said,
     Tolerance,
     Verdict,
 )
+from quizcli.vocabulary import Rating
 from tests.questions import asked, choice, computed, constant, order, point, question
 
 FINITE = st.floats(-1e9, 1e9)

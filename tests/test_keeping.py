@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from quizcli.keeping import STUCK, ProgressKeeper
-from quizcli.model import Chosen, DontKnow, Rating
+from quizcli.model import Chosen, DontKnow
 from quizcli.progress import events
 from quizcli.progress.events import Draft
 from quizcli.progress.leases import LASTS, Leases
 from quizcli.progress.progress import SETTINGS, card_of
 from quizcli.session import Session
+from quizcli.vocabulary import Rating
 from tests.banks import QUESTIONS, Bank
 from tests.learning import Learning
 from tests.logs import live, replayed

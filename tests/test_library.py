@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quizcli.bank.library import Entry, Library, Selection
 from quizcli.errors import UsageError
-from quizcli.model import KINDS, LEVELS, SKILLS
+from quizcli.vocabulary import KINDS, LEVELS, SKILLS
 from tests.banks import Bank
 
 LINE = """format: 1

@@ -24,13 +24,15 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from quizcli.errors import QuizError
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress import log as log_module
 from quizcli.progress.events import Draft, Event
-from quizcli.progress.log import BankCard, DamagedLogError, Log, LogError
+from quizcli.progress.log import FORMAT, BankCard, DamagedLogError, Log, LogError
 from quizcli.progress.progress import SETTINGS, Progress
+from quizcli.progress.replay import COLUMNS
 from quizcli.scheduling import default_weights, study_day
+from quizcli.vocabulary import Rating
+from tests.banks import FIXTURES
 from tests.logs import DAY, NOON, Clock, all_events, answer, card_rows, holdings, is_sound, live, open_log, replayed
 
 CARDS: Final = ("dl:a/one", "dl:a/two", "dl:b/three", "dl:b/removed")
@@ -47,7 +49,11 @@ BANKS: Final = (
 def adopt(log: Log, bank: int) -> None:
     """Make the log aware of one of the banks."""
     stamp, cards, former = BANKS[bank]
-    log.adopt(stamp, lambda: [BankCard(card, card[3:4], rank, 1, 0) for rank, card in enumerate(cards)], lambda: former)
+    log.adopt(
+        stamp,
+        lambda: [BankCard(card, card[3:4], "choice", rank, 1, 0) for rank, card in enumerate(cards)],
+        lambda: former,
+    )
 
 
 @pytest.fixture
@@ -222,8 +228,8 @@ class Logs(RuleBasedStateMachine):
             met = {state.card for state in log.states("introduced IS NOT NULL")}
             marked = log.db.execute("SELECT card, introduced FROM bank_card")
             assert all(introduced == (card in met) for card, introduced in marked)
-            known = dict(log.db.execute("SELECT card, known FROM card"))
-            assert known == {card: int(card in BANKS[self.bank][1]) for card in known}
+            kinds = dict(log.db.execute("SELECT card, kind FROM card"))
+            assert kinds == {card: "choice" if card in BANKS[self.bank][1] else None for card in kinds}
 
 
 TestLogs = Logs.TestCase
@@ -469,9 +475,9 @@ def test_a_card_that_left_the_bank_keeps_its_events_and_comes_back_with_them(log
     log.append(answer("dl:b/removed"))
     before = log.state("dl:b/removed")
     adopt(log, 1)
-    assert not log.states("known") and len(all_events(log)) == 1
+    assert not log.states("kind IS NOT NULL") and len(all_events(log)) == 1
     adopt(log, 0)
-    assert log.states("known") == [before]
+    assert log.states("kind IS NOT NULL") == [before]
 
 
 def test_a_bank_with_the_same_stamp_is_not_read_again(log: Log) -> None:
@@ -520,11 +526,11 @@ def test_a_newer_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "log.sqlite"
     small_log(path, 10)
     with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
         db.execute("ALTER TABLE event ADD COLUMN mood TEXT")
     before = path.read_bytes()
     with pytest.raises(
-        LogError, match=r"log\.sqlite: written by a newer dlquiz \(format 2, .*: update dlquiz"
+        LogError, match=rf"log\.sqlite: written by a newer dlquiz \(format {FORMAT + 1}, .*: update dlquiz"
     ) as refused:
         open_log(path)
     assert not isinstance(refused.value, DamagedLogError)
@@ -536,7 +542,7 @@ def test_a_newer_file_that_needs_no_wal_is_left_as_it_is(tmp_path: Path) -> None
     path = tmp_path / "log.sqlite"
     small_log(path, 10)
     with closing(sqlite3.connect(path)) as db:
-        db.execute("PRAGMA user_version = 2")
+        db.execute(f"PRAGMA user_version = {FORMAT + 1}")
         db.execute("PRAGMA journal_mode = DELETE")
     before = path.read_bytes()
     with pytest.raises(LogError, match="newer"):
@@ -553,30 +559,55 @@ def test_a_migration_is_preceded_by_a_backup(tmp_path: Path, monkeypatch: pytest
         with closing(sqlite3.connect(found)) as db:
             seen.append((found, db.execute("PRAGMA user_version").fetchone()))
 
-    monkeypatch.setattr(log_module, "FORMAT", 3)
+    monkeypatch.setattr(log_module, "FORMAT", FORMAT + 2)
     steps: dict[int, Callable[[sqlite3.Connection], Any]] = {
-        1: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
-        2: lambda db: db.execute("UPDATE event SET mood = 'calm'"),
+        FORMAT: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
+        FORMAT + 1: lambda db: db.execute("UPDATE event SET mood = 'calm'"),
     }
     monkeypatch.setattr(log_module, "_MIGRATIONS", steps)
     log = Log(path, Clock(), back_up)
-    assert seen == [(path, (1,))]
+    assert seen == [(path, (FORMAT,))]
     assert log.db.execute("SELECT DISTINCT mood FROM event").fetchall() == [("calm",)]
-    assert log.db.execute("PRAGMA user_version").fetchone() == (3,) and all_events(log) == written
+    assert log.db.execute("PRAGMA user_version").fetchone() == (FORMAT + 2,) and all_events(log) == written
     log.close()
     Log(path, Clock(), back_up).close()
     assert len(seen) == 1
+
+
+def test_a_log_of_format_1_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Written by the version that had it: answers under a former id, a card that is gone, something undone."""
+    path = tmp_path / "log.sqlite"
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript((FIXTURES / "progress-format-1.sql").read_text(encoding="utf-8"))
+        states = db.execute(f"SELECT {', '.join(COLUMNS)} FROM card ORDER BY card").fetchall()
+        written = db.execute("SELECT id FROM event ORDER BY clock, machine, sequence").fetchall()
+    log = Log(path, Clock())
+    assert [state.row() for state in log.states("1 ORDER BY card")] == states
+    assert live(log) == replayed(log)
+    assert log.query("SELECT id FROM event ORDER BY clock, machine, sequence") == written
+    cards = [BankCard(f"dl:t/q{number}", "t", "open", 0, 1, 1) for number in range(3)]
+    log.adopt("next", lambda: cards, lambda: {"dl:t/old": "dl:t/q0"})
+    assert log.query("SELECT card, kind FROM card ORDER BY card") == [
+        ("dl:gone/q9", None),
+        ("dl:t/q0", "open"),
+        ("dl:t/q1", "open"),
+    ]
+    fresh = open_log(tmp_path / "new.sqlite")
+    schema = "SELECT type, name, replace(sql, '\"', '') FROM sqlite_master ORDER BY name"
+    assert log.query(schema) == fresh.query(schema)
+    log.close()
+    fresh.close()
 
 
 def test_a_migration_that_fails_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "log.sqlite"
     written = small_log(path, 10)
     steps: dict[int, Callable[[sqlite3.Connection], Any]] = {
-        1: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
-        2: lambda db: db.execute("SELECT no_such_function()"),
+        FORMAT: lambda db: db.execute("ALTER TABLE event ADD COLUMN mood TEXT"),
+        FORMAT + 1: lambda db: db.execute("SELECT no_such_function()"),
     }
     with monkeypatch.context() as patch:
-        patch.setattr(log_module, "FORMAT", 3)
+        patch.setattr(log_module, "FORMAT", FORMAT + 2)
         patch.setattr(log_module, "_MIGRATIONS", steps)
         with pytest.raises(LogError, match="no_such_function"):
             open_log(path)
@@ -813,7 +844,7 @@ def test_a_full_disk_is_said_and_loses_nothing_that_was_acknowledged(log: Log) -
 FILLING = """
 import json, sys
 from pathlib import Path
-from quizcli.model import Rating
+from quizcli.vocabulary import Rating
 from quizcli.progress.events import Draft, system_clock
 from quizcli.progress.log import Log, LogError
 

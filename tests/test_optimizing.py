@@ -22,7 +22,6 @@ from quizcli import optimizing
 from quizcli.cli import optimize
 from quizcli.cli.app import run
 from quizcli.errors import QuizError, UsageError
-from quizcli.model import Rating
 from quizcli.optimizing import (
     BOUNDS,
     CONSTANT,
@@ -53,6 +52,7 @@ from quizcli.progress.events import Draft, system_clock
 from quizcli.progress.log import BankCard, Log
 from quizcli.progress.progress import Progress
 from quizcli.scheduling import DAY_START, Memory, Scheduler, default_weights, study_day
+from quizcli.vocabulary import Rating
 from tests.e2e.program import BANK, DLQUIZ, Terminal, environment
 from tests.learners import SWIFT, Answer, as_events, as_histories, simulate, toss
 from tests.logs import DAY, Clock, all_events, answer, card_rows, live, open_log, replayed
@@ -119,7 +119,7 @@ def test_answers_under_a_former_id_belong_to_the_card(tmp_path: Path) -> None:
     log.append(answer("dl:a/old", HARD))
     clock.move(5)
     log.append(answer(CARD, GOOD))
-    log.adopt("renamed", lambda: [BankCard(CARD, "a", 0, 1, 0)], lambda: {"dl:a/old": CARD})
+    log.adopt("renamed", lambda: [BankCard(CARD, "a", "choice", 0, 1, 0)], lambda: {"dl:a/old": CARD})
     assert known(log) == [(CARD, [(0, HARD), (5, GOOD)])]
 
 
@@ -338,9 +338,9 @@ def progress(tmp_path: Path, swift: list[Answer]) -> Progress:
     log = open_log(tmp_path / "log")
     some = swift[:500]
     cards = sorted({a.card for a in some})
-    log.adopt("bank", lambda: [BankCard(card, "learner", n, 1, 0) for n, card in enumerate(cards[5:])], dict)
+    log.adopt("bank", lambda: [BankCard(card, "learner", "choice", n, 1, 0) for n, card in enumerate(cards[5:])], dict)
     log.merge(as_events(some, last_day=DAY - 1))
-    due = [state.card for state in log.states("known AND due <= ? ORDER BY card", DAY)]
+    due = [state.card for state in log.states("kind IS NOT NULL AND due <= ? ORDER BY card", DAY)]
     for kind, card in ((events.SUSPEND, due[0]), (events.BURY, due[1]), (events.BURY, "dl:never/answered")):
         log.append(Draft(kind, card))
     return Progress(log)
@@ -383,7 +383,7 @@ def test_the_retention_in_force_counts_when_cards_are_rescheduled(progress: Prog
 
 def test_the_change_in_due_cards_that_is_shown_is_the_one_that_comes(progress: Progress) -> None:
     def due_by_day() -> list[int]:
-        states = progress.log.states("known AND NOT suspended AND due IS NOT NULL")
+        states = progress.log.states("kind IS NOT NULL AND NOT suspended AND due IS NOT NULL")
         days = Counter(max(DAY, state.due or 0, state.buried) for state in states)
         return [days[DAY + ahead] for ahead in range(14)]
 

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from quizcli.model import LETTERS, Arranged, Chosen, Debug, DontKnow, Given, Open, Order, Pointed, Rating, Said
+from quizcli.model import Arranged, Chosen, Debug, DontKnow, Given, Open, Order, Pointed, Said
 from quizcli.reading import Unreadable, example_order, read_answer, read_grade, read_lines, read_number, read_places
+from quizcli.vocabulary import LETTERS, Rating
 from tests.questions import asked, choice, constant
 
 NUMBERS = st.one_of(

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Draft
 from quizcli.progress.replay import COLUMNS, MOST_TRIES, CardState, Fact, apply, replay
 from quizcli.scheduling import RETENTION, Memory, Scheduler, default_weights
+from quizcli.vocabulary import Rating
 from tests.logs import DAY, Clock, answer, open_log
 
 CARD = "dl:a/b"

@@ -22,7 +22,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quizcli import scheduling
-from quizcli.model import Rating
 from quizcli.scheduling import (
     LONGEST,
     Memory,
@@ -34,6 +33,7 @@ from quizcli.scheduling import (
     study_day,
     whole_days,
 )
+from quizcli.vocabulary import Rating
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 RETENTIONS = st.floats(0.70, 0.97)

@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quizcli.model import (
-    Asked,
-    DontKnow,
-    Measured,
-    Rating,
-    Said,
-)
+from quizcli.model import Asked, DontKnow, Measured, Said
 from quizcli.session import (
     AFTER_OTHERS,
     Session,
@@ -20,6 +14,7 @@ from quizcli.session import (
     measured_from,
     measures_wanted,
 )
+from quizcli.vocabulary import Rating
 from tests.questions import choice, computed, constant, question
 from tests.sittings import BANK, Clock, Memory, answer, right_answer, session, waiting
 

@@ -9,15 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from quizcli.model import (
-    Asked,
-    DontKnow,
-    Rating,
-)
+from quizcli.model import Asked, DontKnow
 from quizcli.session import (
     AFTER_OTHERS,
     Outcome,
 )
+from quizcli.vocabulary import Rating
 from tests.sittings import BANK, Memory, right_answer, session, waiting
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.progress import card_of
 from quizcli.progress.replay import CardState
 from quizcli.stats import AHEAD, LEARNED, Recalled, Standing, Stats, compute, forecast, streak, weakest
+from quizcli.vocabulary import Rating
 from tests.banks import AREAS, QUESTIONS, Bank
 from tests.learning import Learning
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from quizcli import studying
 from quizcli.bank.library import Library, Selection
 from quizcli.keeping import ProgressKeeper
-from quizcli.model import Choice, Chosen, Rating
+from quizcli.model import Choice, Chosen
 from quizcli.progress import events
 from quizcli.progress.progress import SETTINGS, Progress, card_of
 from quizcli.progress.replay import COLUMNS, CardState
@@ -37,6 +37,7 @@ from quizcli.studying import (
     plan,
     siblings_apart,
 )
+from quizcli.vocabulary import Rating
 from tests.logs import DAY, Clock, answer, live, open_log, replayed
 
 HEAD = """format: 1
@@ -139,8 +140,14 @@ class Study:
         met, last, due = day - 99, day - ago, day - overdue
         state = CardState(card_of(name), stability, difficulty, 3, 0, met, last, due, day=last, passed=1)
         values = ", ".join("?" * len(COLUMNS))
-        self.log.db.execute(f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}) VALUES ({values})", state.row())
+        self.log.db.execute(
+            f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}, back) VALUES ({values}, ?)", (*state.row(), state.back)
+        )
         self.log.db.execute("UPDATE bank_card SET introduced = 1 WHERE card = ?", (state.card,))
+        self.log.db.execute(
+            "UPDATE card SET kind = (SELECT kind FROM bank_card b WHERE b.card = card.card) WHERE card = ?",
+            (state.card,),
+        )
 
 
 Begin = Callable[..., Study]
@@ -331,7 +338,7 @@ def test_cards_that_are_not_due_suspended_buried_or_gone_are_not_reviewed(begin:
         study.remember(f"t/q00{number}", 3.0, 9, -1 if number == 4 else 5)
     study.log.db.execute("UPDATE card SET suspended = 1 WHERE card = 'dl:t/q000'")
     study.log.db.execute(f"UPDATE card SET buried = {DAY + 1} WHERE card = 'dl:t/q001'")
-    study.log.db.execute("UPDATE card SET known = 0 WHERE card = 'dl:t/q002'")
+    study.log.db.execute("UPDATE card SET kind = NULL WHERE card = 'dl:t/q002'")
     assert study.plan(new=0).ids == ["t/q003"]
     assert next_due(study.progress, Selection()) == DAY + 1
 
@@ -346,6 +353,22 @@ def test_a_limit_bounds_the_whole_and_takes_from_the_end(begin: Begin, limit: in
     some = study.plan(limit=limit, new=4)
     assert len(whole.ids) == 2 + 5 + 4
     assert some.ids == whole.ids[:limit]
+
+
+@pytest.mark.parametrize("backlog", [False, True])
+def test_a_session_has_the_cards_most_at_risk_and_says_how_many_wait(
+    begin: Begin, backlog: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(studying, "SITTING", 8)
+    monkeypatch.setattr(studying, "BACKLOG", 10 if backlog else 100)
+    study = begin(t=("", plain(20)))
+    for number in range(20):
+        study.remember(f"t/q{number:03}", 5.0, 6 + number, 1)
+    today = study.plan(new=0)
+    assert today.backlog is backlog and today.waiting == 12
+    assert sorted(today.reviews) == [f"t/q{number:03}" for number in range(12, 20)]
+    assert study.plan(limit=3, new=0).waiting == 17
+    assert counted(study).due == 20
 
 
 def test_siblings_stand_apart_in_a_session(begin: Begin) -> None:
@@ -371,6 +394,21 @@ def test_moving_siblings_apart_loses_and_doubles_nothing(groups: list[str]) -> N
         assert [name for name in order if name[0] == group] == [name for name in questions if name[0] == group]
     if len(set(groups)) == len(groups):
         assert order == questions
+
+
+@pytest.mark.parametrize("front", ["xyzuvwAA", "AxyzuvwA", "xyzuvwAAA", "xyzuvwpqAABB", "AAxyzBuvwB"])
+def test_the_last_of_a_session_stand_apart_too(front: str) -> None:
+    """Capitals are siblings; what stands between them comes from further in front."""
+    questions = [f"{group}{place}" for place, group in enumerate(front)]
+    ties = {name: {name[0]} for name in questions}
+    order = siblings_apart(questions, ties)
+    assert sorted(order) == sorted(questions)
+    apart = [
+        second - first
+        for group in "AB"
+        for first, second in pairwise(place for place, name in enumerate(order) if name[0] == group)
+    ]
+    assert min(apart) > APART
 
 
 # --- A backlog ---------------------------------------------------------------------------------------
@@ -427,7 +465,7 @@ def test_of_all_orders_of_a_small_backlog_none_saves_more_recall_per_minute(
     monkeypatch.setattr(studying, "BACKLOG", 3)
     study = begin(t=("", kinds(6)))
     memories = overdue(study, 6, seed)
-    study.log.db.execute("UPDATE card SET due = ?", (DAY - 1,))
+    study.log.db.execute("UPDATE card SET back = ?", (DAY - 1,))
     worth, cost = worth_and_cost(study, memories)
     today = study.plan(new=0)
     assert today.backlog and set(today.reviews) == set(memories)
@@ -443,7 +481,8 @@ def test_a_backlog_is_ordered_better_than_by_due_day_or_by_chance(begin: Begin) 
     memories = overdue(study, 150, 1)
     with study.log.writing():
         for number, name in enumerate(memories):
-            study.log.db.execute("UPDATE card SET due = ? WHERE card = ?", (DAY - 1 - number % 40, card_of(name)))
+            day = DAY - 1 - number % 40
+            study.log.db.execute("UPDATE card SET due = ?, back = ? WHERE card = ?", (day, day, card_of(name)))
     worth, cost = worth_and_cost(study, memories)
     today = study.plan(new=0)
     assert today.backlog and sorted(today.reviews) == sorted(memories)

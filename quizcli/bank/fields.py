@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from quizcli.bank.nodes import Node
 from quizcli.errors import Problem, suggest
-from quizcli.model import Scalar
+from quizcli.vocabulary import Scalar
 
 T = TypeVar("T")
 

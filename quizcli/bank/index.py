@@ -14,11 +14,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quizcli import __version__
 from quizcli.errors import BankError, Problem, QuizError
-from quizcli.model import Onward, Question
 from quizcli.storage import transaction
+
+if TYPE_CHECKING:
+    from quizcli.model import Question
 
 SCHEMA = f"5 {__version__}"
 WAIT = 30.0
@@ -278,6 +281,8 @@ class Index:
 def ties(question: Question) -> set[str]:
     """What makes questions siblings: a proof in common, or that one follows up the other."""
     proofs = {f"proof {point.proof}" for point in question.key_points if point.proof is not None}
+    from quizcli.model import Onward
+
     asks = [follow.ask for follow in question.follow_ups if isinstance(follow, Onward)]
     return proofs | {f"follow {question.id}"} | {f"follow {ask}" for ask in asks}
 

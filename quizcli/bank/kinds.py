@@ -9,22 +9,20 @@ from collections.abc import Callable
 from quizcli.bank.fields import Fields, as_number, as_scalar, distinct
 from quizcli.bank.nodes import Node
 from quizcli.model import (
-    LETTERS,
     Body,
     Choice,
     Computed,
     Constant,
     Debug,
-    Kind,
     Mistake,
     Number,
     Open,
     Option,
     Order,
     Sample,
-    Scalar,
     Tolerance,
 )
+from quizcli.vocabulary import LETTERS, Kind, Scalar
 
 KIND_KEYS: dict[Kind, tuple[str, ...]] = {
     "open": ("samples",),

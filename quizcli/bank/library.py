@@ -8,11 +8,14 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from quizcli.bank.index import DamagedIndexError, Index, checksum
 from quizcli.errors import UsageError, suggest
-from quizcli.model import LEVELS, Kind, Level, Question, Skill
+from quizcli.vocabulary import LEVELS, Kind, Level, Skill
+
+if TYPE_CHECKING:
+    from quizcli.model import Question
 
 T = TypeVar("T")
 

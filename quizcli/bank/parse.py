@@ -9,23 +9,8 @@ from quizcli.bank.fields import ID, Fields, Report, distinct
 from quizcli.bank.kinds import KIND_KEYS, READERS
 from quizcli.bank.nodes import Node, read_file
 from quizcli.errors import BankError, suggest
-from quizcli.model import (
-    KINDS,
-    LEVELS,
-    SKILLS,
-    Aside,
-    Citation,
-    Exhibit,
-    KeyPoint,
-    Kind,
-    Misconception,
-    Onward,
-    Phrase,
-    Proof,
-    Question,
-    Scalar,
-    Topic,
-)
+from quizcli.model import Aside, Citation, Exhibit, KeyPoint, Misconception, Onward, Phrase, Proof, Question, Topic
+from quizcli.vocabulary import KINDS, LEVELS, SKILLS, Kind, Scalar
 
 TOPIC_KEYS = ("format", "area", "topic", "title", "needs", "references", "questions")
 QUESTION_KEYS = (

@@ -42,10 +42,15 @@ def main(
     _version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the home screen as JSON.")] = False,
 ) -> None:
     """The interview-prep quiz for deep learning whose every answer can be run."""
     if context.invoked_subcommand is None:
-        home.show()
+        home.show(json)
+    elif json:
+        raise UsageError(
+            f"dlquiz: --json before {context.invoked_subcommand} has no meaning; put it behind the command"
+        )
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -54,8 +54,8 @@ def topics(json: AsJson = False) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from quizcli.model import KINDS, LEVELS
     from quizcli.view.terminal import inert, make_console
+    from quizcli.vocabulary import KINDS, LEVELS
 
     console = make_console()
     grid = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,31 +11,51 @@ if TYPE_CHECKING:
     from quizcli.bank.library import Library
 
 
-def show() -> None:
-    """The home screen; on the first run, where to start."""
-    from rich.text import Text
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What the day holds for a learner who has begun."""
 
+    due: int
+    new: int
+    minutes: int
+    backlog: bool
+    streak: int
+    weakest: dict[str, float]
+
+
+def show(as_json: bool) -> None:
+    """The home screen; on the first run, where to start."""
     from quizcli.cli.sitting import open_library
     from quizcli.places import data_folder
-    from quizcli.view.terminal import make_console
 
     library = open_library()
-    console = make_console()
     questions, topics = library.count(), library.topics()
+    today = _today(library) if (data_folder() / "progress.sqlite").exists() else None
+    if as_json:
+        import dataclasses
+
+        from quizcli.lab.wire import dumps
+
+        day = None if today is None else dataclasses.asdict(today)
+        print(dumps({"questions": questions, "topics": len(topics), "today": day}))
+        return
+    from rich.text import Text
+
+    from quizcli.view.terminal import make_console
+
+    console = make_console()
     console.print(
         Text("dlquiz", style="heading").append("  interview questions on deep learning, every answer can be run")
     )
     console.print(Text(f"{questions} questions on {len(topics)} topic{'s' if len(topics) != 1 else ''}", style="dim"))
     console.print()
-    begun = (data_folder() / "progress.sqlite").exists() and _show_today(console, library)
-    first = topics[0].name if topics else "TOPIC"
-    _show_commands(console, first, begun)
+    if today is not None:
+        _show_today(console, today)
+    _show_commands(console, topics[0].name if topics else "TOPIC", today is not None)
 
 
-def _show_today(console: Console, library: Library) -> bool:
-    """What is due and what is weak; False where nothing was answered yet."""
-    from rich.text import Text
-
+def _today(library: Library) -> Today | None:
+    """What is due and what is weak; None where nothing was answered yet."""
     from quizcli.bank.library import Selection
     from quizcli.cli.sitting import open_progress
     from quizcli.stats import streak, weakest
@@ -43,23 +64,29 @@ def _show_today(console: Console, library: Library) -> bool:
     progress = open_progress(library)
     weak = weakest(progress)
     if not weak:
-        return False
+        return None
     today = plan(progress, library, Selection())
-    due = len(today.reviews) + len(today.again)
-    line = Text(f"{due} due, {len(today.new)} new", style="heading")
-    if today.ids:
-        line.append(f"   about {max(1, round(minutes(progress, library, today.ids)))} minutes", style="")
-    days = streak(progress)
-    if days > 1:
-        line.append(f"   {days} days in a row", style="right")
+    due = len(today.reviews) + len(today.again) + today.waiting
+    needed = max(1, round(minutes(progress, library, today.new))) if today.ids else 0
+    return Today(due, len(today.new), needed, today.backlog, streak(progress), dict(weak))
+
+
+def _show_today(console: Console, today: Today) -> None:
+    from rich.text import Text
+
+    line = Text(f"{today.due} due, {today.new} new", style="heading")
+    if today.minutes:
+        line.append(f"   about {today.minutes} minutes", style="")
+    if today.streak > 1:
+        line.append(f"   {today.streak} days in a row", style="right")
     console.print(line)
     if today.backlog:
         console.print(
             Text("A backlog: study asks first what saves most; --limit makes it several days.", style="partly")
         )
-    console.print(Text("Weakest (recall tomorrow): " + ", ".join(f"{topic} {recall:.0%}" for topic, recall in weak)))
+    weak = ", ".join(f"{topic} {recall:.0%}" for topic, recall in today.weakest.items())
+    console.print(Text(f"Weakest (recall tomorrow): {weak}"))
     console.print()
-    return True
 
 
 def _show_commands(console: Console, topic: str, begun: bool) -> None:

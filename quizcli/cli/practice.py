@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quizcli.model import KINDS, LEVELS, SKILLS
+from quizcli.vocabulary import KINDS, LEVELS, SKILLS
 
 if TYPE_CHECKING:
     from quizcli.keeping import ProgressKeeper

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from quizcli.model import KINDS, LEVELS, SKILLS
+from quizcli.vocabulary import KINDS, LEVELS, SKILLS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -45,25 +45,19 @@ def study(
     keeper = ProgressKeeper(progress, library, leases, study=True)
     chosen_seed = seed if seed is not None else random.SystemRandom().randrange(2**32)
     try:
-        raise typer.Exit(sit(library, today.ids, str(chosen_seed), keeper))
+        code = sit(library, today.ids, str(chosen_seed), keeper)
     finally:
         leases.close()
+    if today.waiting:
+        typer.echo(f"{today.waiting} more are due today: dlquiz study goes on with them.")
+    raise typer.Exit(code)
 
 
 def due(json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False) -> None:
     """How much is due today, in one line: for a shell prompt."""
-    from quizcli.cli.sitting import open_library, open_progress
-    from quizcli.studying import counts
+    from quizcli.cli.due import show
 
-    library = open_library()
-    found = counts(open_progress(library), library)
-    if json:
-        from quizcli.lab.wire import dumps
-
-        typer.echo(dumps({"due": found.due, "again": found.again, "new": found.new}))
-    else:
-        again = f", {found.again} again" if found.again else ""
-        typer.echo(f"{found.due} due{again}, {found.new} new")
+    show(json)
 
 
 def undo() -> None:

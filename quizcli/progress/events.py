@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Protocol
 
-from quizcli.model import Rating
+from quizcli.vocabulary import Rating
 
 ANSWER: Final = "answer"
 VOID: Final = "void"

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from quizcli.errors import QuizError
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Clock, Draft, Event
 from quizcli.progress.replay import COLUMNS, CardState, Fact, replay
 from quizcli.scheduling import DAY_START, RETENTION, Scheduler, study_day
 from quizcli.storage import transaction
+from quizcli.vocabulary import Rating
 
-FORMAT = 1
+FORMAT = 2
 """The file's version, in `PRAGMA user_version`; migrations lead up to it."""
 
 WAIT = 20.0
@@ -37,7 +37,7 @@ _ORDER = "clock, machine, sequence"
 _IN_FORCE = "kind != 'undo' AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id AND u.kind = 'undo')"
 """What was not undone, of events called e."""
 
-_TABLES = f"""
+_EVENT_TABLES = f"""
 CREATE TABLE machine (id TEXT NOT NULL);
 CREATE TABLE event (
     id TEXT NOT NULL UNIQUE, machine TEXT NOT NULL, sequence INTEGER NOT NULL, clock INTEGER NOT NULL,
@@ -48,28 +48,54 @@ CREATE TABLE event (
 CREATE INDEX event_of_card ON event (card, {_ORDER}) WHERE card IS NOT NULL;
 CREATE INDEX event_undone ON event (target) WHERE target IS NOT NULL;
 CREATE INDEX event_of_day ON event (day, kind);
-CREATE INDEX event_setting ON event (kind) WHERE kind IN ('setting', 'parameters');
+CREATE INDEX event_setting ON event (kind) WHERE kind IN ('setting', 'parameters')
+"""
+
+_CACHE_TABLES = """
 CREATE TABLE alias (old TEXT PRIMARY KEY, card TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX alias_of_card ON alias (card);
 CREATE TABLE card (
     card TEXT PRIMARY KEY, stability REAL, difficulty REAL, repetitions INTEGER NOT NULL, lapses INTEGER NOT NULL,
     introduced INTEGER, last INTEGER, due INTEGER, reviewed TEXT NOT NULL, failed INTEGER NOT NULL, day INTEGER,
     tries INTEGER NOT NULL, passed INTEGER NOT NULL, suspended INTEGER NOT NULL, buried INTEGER NOT NULL,
-    known INTEGER NOT NULL DEFAULT 1,
-    back INTEGER AS (CASE WHEN passed OR day IS NULL THEN due ELSE min(due, day + 1) END) STORED
+    back INTEGER, kind TEXT
 ) WITHOUT ROWID;
 CREATE TABLE bank (stamp TEXT NOT NULL);
 CREATE TABLE bank_card (
-    card TEXT PRIMARY KEY, topic TEXT NOT NULL, rank INTEGER NOT NULL, priority INTEGER NOT NULL,
+    card TEXT PRIMARY KEY, topic TEXT NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL, priority INTEGER NOT NULL,
     level INTEGER NOT NULL, place INTEGER NOT NULL, introduced INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
 CREATE INDEX bank_card_new ON bank_card (introduced, rank, priority, level, place);
-CREATE INDEX card_back ON card (back, known, suspended, buried, day);
+CREATE INDEX card_back ON card (kind, back, suspended, buried, day, last, stability);
 CREATE INDEX card_introduced ON card (introduced);
-CREATE INDEX card_day ON card (day);
+CREATE INDEX card_day ON card (day)
 """
+"""What follows from the events and from the bank. `back` is the state's own; a card's `kind` is that of its question,
+NULL where the bank does not have it. (With a generated column in it, SQLite takes no index for a covering one.)"""
 
-_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {}
+
+def _make(db: sqlite3.Connection, tables: str) -> None:
+    for statement in tables.strip().split(";\n"):
+        db.execute(statement)
+
+
+def _learn_kinds(db: sqlite3.Connection) -> None:
+    """Format 1 knew whether the bank has a card, but not the kind of its question."""
+    db.execute("ALTER TABLE card RENAME TO card_1")
+    for index in ("alias_of_card", "bank_card_new", "card_back", "card_introduced", "card_day"):
+        db.execute(f"DROP INDEX {index}")
+    db.execute("ALTER TABLE alias RENAME TO alias_1")
+    db.execute("DROP TABLE bank_card")
+    db.execute("DROP TABLE bank")
+    _make(db, _CACHE_TABLES)
+    states = ", ".join(COLUMNS)
+    db.execute(f"INSERT INTO card ({states}, back) SELECT {states}, back FROM card_1")
+    db.execute("INSERT INTO alias SELECT * FROM alias_1")
+    db.execute("DROP TABLE card_1")
+    db.execute("DROP TABLE alias_1")
+
+
+_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _learn_kinds}
 """From a version to the next."""
 
 
@@ -83,11 +109,12 @@ class DamagedLogError(LogError):
 
 @dataclass(frozen=True, slots=True)
 class BankCard:
-    """A card as the bank has it: where its topic stands in the order of needs, its priority, its level (0 to 2), and
-    its place in its file."""
+    """A card as the bank has it: the kind of its question, where its topic stands in the order of needs, its priority,
+    its level (0 to 2), and its place in its file."""
 
     card: str
     topic: str
+    kind: str
     rank: int
     priority: int
     level: int
@@ -162,8 +189,8 @@ class Log:
     def rebuild(self) -> int:
         """Replay every card from its events; returns how many states were not as the events have it."""
         with self._explained(), self.writing():
-            kept = {row[0]: row for row in self.db.execute(f"SELECT {', '.join(COLUMNS)} FROM card")}
-            fresh = {state.card: state.row() for state in self.replayed()}
+            kept = {row[0]: row for row in self.db.execute(f"SELECT {', '.join(COLUMNS)}, back FROM card")}
+            fresh = {state.card: (*state.row(), state.back) for state in self.replayed()}
             self.db.execute("DELETE FROM card")
             self.db.executemany(_INSERT_CARD, fresh.values())
             self.db.execute("DELETE FROM bank")
@@ -181,14 +208,14 @@ class Log:
                 return
             with self.writing():
                 self.db.execute("DELETE FROM bank_card")
-                self.db.executemany("INSERT INTO bank_card VALUES (?, ?, ?, ?, ?, ?, 0)", map(astuple, cards()))
+                self.db.executemany("INSERT INTO bank_card VALUES (?, ?, ?, ?, ?, ?, ?, 0)", map(astuple, cards()))
                 known, names = dict(self.db.execute("SELECT old, card FROM alias")), dict(former())
                 self.db.execute("DELETE FROM alias")
                 self.db.executemany("INSERT INTO alias VALUES (?, ?)", names.items())
                 for old, card in known.items() ^ names.items():
                     self._refresh(old)
                     self._refresh(card)
-                self.db.execute("UPDATE card SET known = card IN (SELECT card FROM bank_card)")
+                self.db.execute(f"UPDATE card SET kind = {_KIND_IN_BANK}")
                 self.db.execute(
                     "UPDATE bank_card SET introduced = 1"
                     " WHERE card IN (SELECT card FROM card WHERE introduced IS NOT NULL)"
@@ -320,8 +347,8 @@ class Log:
         if rows:
             state = replay(card, [_fact(*row) for row in rows])
             introduced = int(state.introduced is not None)
-            self.db.execute(_INSERT_CARD, state.row())
-            self.db.execute("UPDATE card SET known = card IN (SELECT card FROM bank_card) WHERE card = ?", (card,))
+            self.db.execute(_INSERT_CARD, (*state.row(), state.back))
+            self.db.execute(f"UPDATE card SET kind = {_KIND_IN_BANK} WHERE card = ?", (card,))
         self.db.execute("UPDATE bank_card SET introduced = ? WHERE card = ?", (introduced, card))
 
     def _use_wal(self) -> None:
@@ -353,9 +380,8 @@ class Log:
         with self.writing():
             version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
             if version == 0:
-                for statement in _TABLES.split(";\n"):
-                    if statement.strip():
-                        self.db.execute(statement)
+                _make(self.db, _EVENT_TABLES)
+                _make(self.db, _CACHE_TABLES)
                 self.db.execute("INSERT INTO machine VALUES (?)", (os.urandom(8).hex(),))
                 version = FORMAT
             while version < FORMAT:
@@ -392,7 +418,8 @@ def _advice(message: str) -> str:
     return f"{message}; dlquiz doctor shows what is wrong"
 
 
-_INSERT_CARD = f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_KIND_IN_BANK = "(SELECT kind FROM bank_card b WHERE b.card = card.card)"
+_INSERT_CARD = f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}, back) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
 
 
 def _refuse_unreadable(event: Event) -> None:

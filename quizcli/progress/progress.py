@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from quizcli.errors import UsageError, suggest
-from quizcli.model import Arranged, Asked, Chosen, DontKnow, Given, Pointed, Rating, Response, Said, Verdict
 from quizcli.progress import events
 from quizcli.progress.events import Draft, Event
 from quizcli.progress.log import Log
 from quizcli.progress.replay import CardState
-from quizcli.scheduling import DAY_START, HIGHEST_RETENTION, LOWEST_RETENTION, RETENTION, VERSION, Scheduler
+from quizcli.scheduling import DAY_START, HIGHEST_RETENTION, LOWEST_RETENTION, RETENTION, Scheduler
+from quizcli.vocabulary import Rating
 
-IDLE: Final = 120.0
-"""Seconds: longer than this nobody thinks about one question; the rest is idle time and does not count."""
+if TYPE_CHECKING:
+    from quizcli.model import Asked, Response, Verdict
 
 SHIPPED: Final = "dl:"
 """How the ids of the shipped bank's cards begin."""
@@ -123,25 +123,22 @@ class Progress:
 
     def answer(self, asked: Asked, response: Response, verdict: Verdict, rating: Rating, seconds: float) -> Event:
         """Keep an answer: when this returns, it is on the disk."""
-        body = describe(asked, response, seconds) | {"score": round(verdict.score, 4), "right": verdict.right}
-        if verdict.measured is not None:
-            body["value"] = verdict.measured.right
-        if verdict.earned:
-            body["earned"] = sorted(verdict.earned)
-        if held := misconceptions_of(asked, response, verdict):
-            body["held"] = held
+        from quizcli.progress.account import of_answer
+
         return self._append(
             Draft(
                 *(events.ANSWER, card_of(asked.question.id), rating),
                 retention=self.values["retention"],
                 weights=self.weights,
-                body=body,
+                body=of_answer(asked, response, verdict, seconds),
             )
         )
 
     def void(self, asked: Asked, response: Response, seconds: float) -> Event:
         """Keep an answer that does not count."""
-        return self._append(Draft(events.VOID, card_of(asked.question.id), body=describe(asked, response, seconds)))
+        from quizcli.progress.account import of_response
+
+        return self._append(Draft(events.VOID, card_of(asked.question.id), body=of_response(asked, response, seconds)))
 
     def note(self, kind: str, question: str, **body: Any) -> Event:
         """Keep an action on a card: bury, suspend, unsuspend, reset, note or mark."""
@@ -174,40 +171,3 @@ class Progress:
     def introduced_today(self) -> int:
         """New cards met today: they count against the day's number of new cards."""
         return int(self.log.query("SELECT count(*) FROM card WHERE introduced = ?", self.today())[0][0])
-
-
-def describe(asked: Asked, response: Response, seconds: float) -> dict[str, Any]:
-    """What was asked and answered, as the log keeps it."""
-    answer = response.answer
-    body: dict[str, Any] = {"scheduler": VERSION, "seconds": round(min(seconds, IDLE), 1), "kind": asked.question.kind}
-    if isinstance(answer, Chosen):
-        body["chosen"] = sorted(answer.options)
-    elif isinstance(answer, Given):
-        body |= {"given": answer.value, "typed": answer.typed}
-    elif isinstance(answer, Arranged):
-        body["arranged"] = list(answer.steps)
-    elif isinstance(answer, Pointed):
-        body["lines"] = sorted(answer.lines)
-    elif isinstance(answer, Said):
-        body["said"] = answer.text
-    elif isinstance(answer, DontKnow):
-        body["unknown"] = True
-    if asked.drawn:
-        body["drawn"] = dict(asked.drawn)
-    if asked.order:
-        body["order"] = list(asked.order)
-    if response.guessed:
-        body["guessed"] = True
-    if response.hints:
-        body["hints"] = response.hints
-    return body
-
-
-def misconceptions_of(asked: Asked, response: Response, verdict: Verdict) -> list[str]:
-    """The misconceptions that a wrong answer shows."""
-    from quizcli.model import Choice
-
-    body, answer = asked.question.body, response.answer
-    if isinstance(body, Choice) and isinstance(answer, Chosen):
-        return sorted({option.holds for index in answer.options if (option := body.options[index]).holds})
-    return [verdict.mistake.holds] if verdict.mistake is not None and verdict.mistake.holds else []

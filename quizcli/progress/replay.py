@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, fields, replace
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.scheduling import RETENTION, Memory, Scheduler
+from quizcli.vocabulary import Rating
 
 MOST_TRIES = 4
 """Answers to a card on one day: the first, and three repetitions of a wrong one."""

@@ -11,9 +11,9 @@ from rich.text import Text as Line
 
 from quizcli.lab.catalog import Demo, Prediction
 from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
-from quizcli.model import LETTERS
 from quizcli.view.prose import prose
 from quizcli.view.terminal import inert, knows_unicode
+from quizcli.vocabulary import LETTERS
 
 SHADES = " ░▒▓█"
 WIDEST_PICTURE = 32

@@ -13,11 +13,12 @@ from rich.text import Text
 
 from quizcli.bank.library import Library
 from quizcli.errors import QuizError
-from quizcli.model import Answer, Asked, Computed, Measured, Number, Question, Rating, Response, Verdict
+from quizcli.model import Answer, Asked, Computed, Measured, Number, Question, Response, Verdict
 from quizcli.session import Session, can_be_asked, measured_from, measures_wanted
 from quizcli.view import question as screen
 from quizcli.view.prose import inline
 from quizcli.view.terminal import inert, knows_unicode
+from quizcli.vocabulary import Rating
 
 if TYPE_CHECKING:
     from quizcli.lab.catalog import Demo

@@ -8,25 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.text import Text
 
-from quizcli.model import (
-    LETTERS,
-    Answer,
-    Asked,
-    Choice,
-    Debug,
-    DontKnow,
-    Number,
-    Open,
-    Order,
-    Rating,
-    Response,
-    Said,
-    Verdict,
-)
+from quizcli.model import Answer, Asked, Choice, Debug, DontKnow, Number, Open, Order, Response, Said, Verdict
 from quizcli.reading import Unreadable, read_answer
 from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.terminal import inert
+from quizcli.vocabulary import LETTERS, Rating
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -7,11 +7,12 @@ from typing import Literal, TextIO
 
 from rich.text import Text
 
-from quizcli.model import Answer, Asked, DontKnow, Rating, Response, Verdict
+from quizcli.model import Answer, Asked, DontKnow, Response, Verdict
 from quizcli.reading import Unreadable, read_answer, read_grade
 from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.terminal import inert
+from quizcli.vocabulary import Rating
 
 HELP = """:h hint  :s skip  :- bury  :@ suspend  :u undo  :q quit  :? this help
 After the answer: :d demo  :e everything  :v void (misread or mistyped: not counted)

@@ -10,7 +10,6 @@ from rich.text import Text
 
 from quizcli.listening import Heard
 from quizcli.model import (
-    LETTERS,
     Arranged,
     Aside,
     Asked,
@@ -26,13 +25,13 @@ from quizcli.model import (
     Order,
     Pointed,
     Question,
-    Rating,
     Response,
     Verdict,
     show_number,
 )
 from quizcli.view.prose import code_block, inline, prose, two_columns
 from quizcli.view.terminal import inert
+from quizcli.vocabulary import LETTERS, Rating
 
 RATINGS = {Rating.AGAIN: "Again", Rating.HARD: "Hard", Rating.GOOD: "Good", Rating.EASY: "Easy"}
 

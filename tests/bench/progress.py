@@ -19,9 +19,9 @@ from pathlib import Path
 from banks import write_bank
 from timing import ENVIRONMENT, Command, measure, ratio
 
-from quizcli.model import Rating
 from quizcli.progress.events import ANSWER, Draft, Moment, system_clock
 from quizcli.progress.log import Log
+from quizcli.vocabulary import Rating
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DLQUIZ = str(Path(sys.executable).with_name("dlquiz"))

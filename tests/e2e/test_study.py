@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from quizcli.model import Rating
 from quizcli.progress import events
 from quizcli.progress.events import Draft
 from quizcli.progress.log import FORMAT
+from quizcli.vocabulary import Rating
 from tests.logs import Clock, all_events, open_log
 
 from .conftest import Run
@@ -119,6 +119,14 @@ def test_due_as_json_has_the_same_numbers(learner: Learner) -> None:
     learner.answer("shares/factor")
     assert learner.data("due") == {"due": 1, "again": 1, "new": NEW_TODAY - 1}
     assert learner("due") == f"1 due, 1 again, {NEW_TODAY - 1} new\n"
+
+
+def test_due_without_the_framework_says_what_it_says_with_it(learner: Learner) -> None:
+    """`due` has a way of its own into the program; an option that it does not know takes the usual one."""
+    learner.earlier(60, "shares/bug")
+    assert learner("--no-json due", code=2) == ""
+    assert "Usage: dlquiz due" in learner("due --help")
+    assert learner.refused("due --jsn", code=2).startswith("dlquiz: No such option: --jsn")
 
 
 def test_a_wrong_one_comes_again_after_five_others(learner: Learner) -> None:
@@ -372,6 +380,17 @@ def test_home_says_where_to_start_and_then_what_is_due(learner: Learner) -> None
     assert commands[0] == "dlquiz study" and "dlquiz stats" in commands
 
 
+def test_home_as_json_before_and_after_the_first_answer(learner: Learner) -> None:
+    before = learner.data("")
+    assert before["today"] is None and before["questions"] > before["topics"] > 1
+    learner.earlier(60, "shares/bug")
+    learner.answer("shares/factor")
+    today = learner.data("")["today"]
+    assert (today["due"], today["new"], today["backlog"]) == (2, NEW_TODAY - 1, False)
+    assert today["minutes"] > 1 and 0 < today["weakest"]["shares"] < 1
+    assert learner.refused("--json due", code=2).startswith("dlquiz: --json before due has no meaning")
+
+
 def test_explain_shows_the_history_and_when_it_is_due(learner: Learner) -> None:
     assert "Your answers" not in learner("explain shares/factor")
     learner.earlier(9, "shares/factor")
@@ -402,6 +421,17 @@ def test_doctor_of_a_sound_file_replays_it(learner: Learner) -> None:
         r"^sound: 2 events, 2 cards, replayed in \d\.\d\d s\ncard states are what the events say$", shown, re.M
     )
     assert re.search(r"^backup    \d{4}-\d\d-\d\d: 1 events$", shown, re.M)
+
+
+def test_doctor_as_json_has_the_same_figures_and_ends_as_it_does(learner: Learner) -> None:
+    learner.answer("shares/factor")
+    found = learner.data("doctor")
+    assert found["places"]["progress"] == str(learner.path)
+    assert found["sound"] and (found["events"], found["cards"], found["differing"]) == (1, 1, 0)
+    assert [copy["events"] for copy in found["backups"]] == [1]
+    learner.path.write_bytes(b"no database at all, " * 400)
+    ended = learner.ended("doctor --json", code=1)
+    assert json.loads(ended.stdout)["sound"] is False and "the file is damaged" in ended.stderr
 
 
 def test_doctor_finds_and_mends_states_that_are_not_what_the_events_say(learner: Learner) -> None:
