@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -13,7 +14,11 @@ def main() -> None:
     from quizcli.view.terminal import finish, prepare_streams
 
     prepare_streams()
-    sys.exit(finish(_run()))
+    code = finish(_run())
+    if "torch" in sys.modules:
+        # Everything is written: taking torch apart object by object would only let the shell wait.
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run() -> int:

@@ -7,7 +7,9 @@ import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +18,20 @@ from quizcli.lab.catalog import Catalog, Demo
 from quizcli.lab.chart import Paper
 from quizcli.lab.evidence import Evidence, Measure
 from quizcli.lab.runner import DemoRunError
-from quizcli.lab.wire import dumps, from_data
+from quizcli.lab.wire import NOT_NEEDED, dumps, from_data
 
 PATIENCE = 60.0
 """Seconds without a word after which a demo counts as hanging."""
+
+IDLE = 300.0
+"""Seconds without a request after which the worker ends: torch alone holds some 200 MB."""
+
+GLANCE = 0.05
+"""Seconds between two looks at the keyboard while a demo computes."""
+
+
+class StoppedError(DemoRunError):
+    """The learner stopped a demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +45,29 @@ class Shown:
 class Laboratory:
     """Runs demos of one catalog in a worker process, which is started when it is first needed.
 
-    Requests are answered in their order. `prepare` asks for measures ahead of time; `measures` waits for them.
+    Requests are answered in their order. `load` lets the worker import what a demo needs before it is wanted; `prepare`
+    asks for measures ahead of time; `measures` waits for them. A worker that nobody needs for a while ends by itself
+    and gives its memory back; the next request starts another.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, idle: float = IDLE) -> None:
         self.catalog = catalog
+        self._idle = idle
         self._worker: subprocess.Popen[str] | None = None
         self._lines: queue.Queue[str | None] = queue.Queue()
+        self._unanswered: list[dict[str, Any]] = []
+        self._loaded: set[str] = set()
         self._asked: list[str] = []
         self._ready: dict[str, dict[str, float] | QuizError] = {}
+
+    def load(self, demo: str) -> None:
+        """Let the worker import a demo, and what it imports, while nobody waits; problems show when it is run."""
+        if demo in self._loaded:
+            return
+        with suppress(QuizError):
+            self._send({"load": demo})
+            self._asked.append("")
+            self._loaded.add(demo)
 
     def prepare(self, demo: str, settings: Mapping[str, Any], names: Iterable[str]) -> None:
         """Start computing measures that will be wanted soon."""
@@ -49,7 +75,7 @@ class Laboratory:
         if key in self._ready or key in self._asked:
             return
         try:
-            self._send(self.catalog.find(demo), settings, sorted(names), None)
+            self._request(self.catalog.find(demo), settings, sorted(names), None)
         except QuizError as error:
             self._ready[key] = error
         else:
@@ -73,15 +99,20 @@ class Laboratory:
             raise DemoRunError(f"demo {demo} ended without the measure {', '.join(missing)}")
         return found
 
-    def run(self, demo: str, settings: Mapping[str, Any], paper: Paper) -> Iterator[Shown]:
-        """All evidence of a run, as it is computed. Leaving early, or Ctrl-C, stops the worker."""
+    def run(
+        self, demo: str, settings: Mapping[str, Any], paper: Paper, stopped: Callable[[], bool] | None = None
+    ) -> Iterator[Shown]:
+        """All evidence of a run, as it is computed. Leaving early, or Ctrl-C, stops the worker.
+
+        `stopped` is asked several times a second while nothing comes: where it says yes, a StoppedError ends the run.
+        """
         while self._asked:
             self._collect()
-        self._send(self.catalog.find(demo), settings, [], paper)
+        self._request(self.catalog.find(demo), settings, [], paper)
         finished = False
         try:
             while True:
-                answer = self._answer()
+                answer = self._answer(stopped)
                 if "done" in answer:
                     finished = True
                     return
@@ -95,21 +126,26 @@ class Laboratory:
 
     def close(self) -> None:
         """Stop the worker at once. What was asked of it and not yet collected will be asked again when wanted."""
-        worker, self._worker = self._worker, None
         self._asked.clear()
+        self._unanswered.clear()
+        if self._worker is not None:
+            self._worker.kill()
+            self._discard()
+
+    def _discard(self) -> None:
+        """Let go of a worker that has ended, or is about to."""
+        worker, self._worker = self._worker, None
+        self._loaded.clear()
         if worker is None:
             return
-        worker.kill()
         worker.wait()
         for stream in (worker.stdin, worker.stdout):
             if stream is not None:
-                try:
+                with suppress(OSError):
                     stream.close()
-                except OSError:
-                    continue
 
     def _collect(self) -> None:
-        """Read the answer to the oldest request for measures."""
+        """Read the answer to the oldest request that was made ahead."""
         key = self._asked[0]
         found: dict[str, float] = {}
         try:
@@ -126,52 +162,89 @@ class Laboratory:
         if key in self._asked:
             self._asked.remove(key)
 
-    def _send(self, demo: Demo, settings: Mapping[str, Any], until: list[str], paper: Paper | None) -> None:
-        request = {
-            "folder": str(self.catalog.folder),
-            "demo": demo.name,
-            "settings": dict(settings),
-            "until": until,
-            "paper": None if paper is None else {"width": paper.width, "color": paper.color, "unicode": paper.unicode},
-        }
-        worker = self._started()
-        assert worker.stdin is not None
-        try:
-            worker.stdin.write(dumps(request) + "\n")
-            worker.stdin.flush()
-        except OSError as error:
-            self.close()
-            raise DemoRunError(f"demo {demo.name} cannot be run: its process ended") from error
+    def _request(self, demo: Demo, settings: Mapping[str, Any], until: list[str], paper: Paper | None) -> None:
+        drawn_on = None if paper is None else {"width": paper.width, "color": paper.color, "unicode": paper.unicode}
+        self._send({"demo": demo.name, "settings": dict(settings), "until": until, "paper": drawn_on})
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _send(self, request: dict[str, Any]) -> None:
+        request = {"folder": str(self.catalog.folder), **request}
         if self._worker is None:
-            self._lines = queue.Queue()
-            self._worker = subprocess.Popen(
-                [sys.executable, "-m", "quizcli.lab.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                encoding="utf-8",
-            )
-            threading.Thread(target=_listen, args=(self._worker, self._lines), daemon=True).start()
-        return self._worker
+            self._start(queue.Queue())
+        self._unanswered.append(request)
+        try:
+            self._write(request)
+        except OSError as error:
+            left = self._lines_left()
+            if not self._renewed(left):
+                self.close()
+                raise DemoRunError("the demo cannot be run: its process ended") from error
 
-    def _answer(self) -> dict[str, Any]:
+    def _write(self, request: dict[str, Any]) -> None:
+        assert self._worker is not None and self._worker.stdin is not None
+        self._worker.stdin.write(dumps(request) + "\n")
+        self._worker.stdin.flush()
+
+    def _start(self, lines: queue.Queue[str | None]) -> None:
+        self._lines = lines
+        self._worker = subprocess.Popen(
+            [sys.executable, "-m", "quizcli.lab.worker", str(self._idle)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            encoding="utf-8",
+        )
+        threading.Thread(target=_listen, args=(self._worker, lines), daemon=True).start()
+
+    def _lines_left(self) -> list[str]:
+        """What a worker that has ended said before."""
+        left = []
+        while (line := self._lines.get()) is not None:
+            left.append(line)
+        return left
+
+    def _renewed(self, left: Sequence[str] = ()) -> bool:
+        """Put another worker in the place of one that ended because nobody needed it; False for any other end.
+
+        `left` are its answers that nobody has read yet. It may have missed requests: they go to the new one.
+        """
+        if self._worker is None or self._worker.wait() != NOT_NEEDED:
+            return False
+        self._discard()
+        answered = sum(_ends(json.loads(line)) for line in left)
+        lines: queue.Queue[str | None] = queue.Queue()
+        for line in left:
+            lines.put(line)
+        self._start(lines)
+        for request in self._unanswered[answered:]:
+            self._write(request)
+        return True
+
+    def _answer(self, stopped: Callable[[], bool] | None = None) -> dict[str, Any]:
         """The next line of the worker."""
         try:
-            line = self._lines.get(timeout=PATIENCE)
-        except queue.Empty:
-            self.close()
-            raise DemoRunError(f"a demo said nothing for {PATIENCE:.0f} seconds and was stopped") from None
-        except KeyboardInterrupt:
+            line = self._next_line(stopped)
+        except (KeyboardInterrupt, QuizError):
             self.close()
             raise
         if line is None:
+            if self._renewed():
+                return self._answer(stopped)
             self.close()
             raise DemoRunError("the demo's process ended before the demo did")
         answer: dict[str, Any] = json.loads(line)
+        if _ends(answer):
+            del self._unanswered[0]
         return answer
+
+    def _next_line(self, stopped: Callable[[], bool] | None) -> str | None:
+        end = time.monotonic() + PATIENCE
+        while (left := end - time.monotonic()) > 0:
+            with suppress(queue.Empty):
+                return self._lines.get(timeout=left if stopped is None else min(left, GLANCE))
+            if stopped is not None and stopped():
+                raise StoppedError("the demo was stopped")
+        raise DemoRunError(f"a demo said nothing for {PATIENCE:.0f} seconds and was stopped")
 
 
 def _listen(worker: subprocess.Popen[str], lines: queue.Queue[str | None]) -> None:
@@ -183,6 +256,11 @@ def _listen(worker: subprocess.Popen[str], lines: queue.Queue[str | None]) -> No
     except ValueError:
         pass
     lines.put(None)
+
+
+def _ends(answer: dict[str, Any]) -> bool:
+    """Whether a line is the last one of an answer."""
+    return "done" in answer or "error" in answer
 
 
 def _key(demo: str, settings: Mapping[str, Any], names: Iterable[str]) -> str:

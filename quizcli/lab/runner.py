@@ -32,17 +32,23 @@ def run(demo: Demo, given: Mapping[str, Any]) -> Generator[Evidence, None, None]
 
 
 def _evidence(demo: Demo, settings: Mapping[str, Any]) -> Generator[Evidence, None, None]:
-    with _generators_kept():
-        try:
-            module = _load(demo)
-            _use_one_thread()
-            yield from module.run(**settings)
-        except ModuleNotFoundError as error:
-            if error.name == "torch":
-                raise DemoRunError(f"demo {demo.name} {TORCH_MISSING}") from error
-            raise DemoRunError(_what_failed(demo, error)) from error
-        except (Exception, SystemExit) as error:
-            raise DemoRunError(_what_failed(demo, error)) from error
+    with _generators_kept(), _explained(demo):
+        module = _load(demo)
+        _use_one_thread()
+        yield from module.run(**settings)
+
+
+@contextmanager
+def _explained(demo: Demo) -> Iterator[None]:
+    """Whatever a demo raises, as a DemoRunError that says where."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name == "torch":
+            raise DemoRunError(f"demo {demo.name} {TORCH_MISSING}") from error
+        raise DemoRunError(_what_failed(demo, error)) from error
+    except (Exception, SystemExit) as error:
+        raise DemoRunError(_what_failed(demo, error)) from error
 
 
 def measures_of(demo: Demo, given: Mapping[str, Any], names: set[str]) -> dict[str, float]:
@@ -64,6 +70,13 @@ def measures_of(demo: Demo, given: Mapping[str, Any], names: set[str]) -> dict[s
 def claims_of(evidence: Iterator[Evidence]) -> dict[str, Claim]:
     """The claims of a whole run, by name."""
     return {item.name: item for item in evidence if isinstance(item, Claim)}
+
+
+def load(demo: Demo) -> None:
+    """Import a demo without running it. Raises DemoRunError where that fails."""
+    with _explained(demo):
+        _load(demo)
+        _use_one_thread()
 
 
 def _load(demo: Demo) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Evidence as JSON: what one process sends another, and what `--json` prints."""
+"""Evidence as JSON: what a session and its worker send each other, and what `--json` prints."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import math
 from typing import Any
 
 from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
+
+NOT_NEEDED = 75
+"""The exit code of a worker that ended because nothing was asked of it for long."""
 
 _TYPES: dict[str, type[Any]] = {
     kind.__name__.lower(): kind for kind in (Text, Table, Plot, Image, Progress, Measure, Claim)

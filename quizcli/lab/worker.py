@@ -1,12 +1,14 @@
-"""The process in which a session's demos run: `python -m quizcli.lab.worker`.
+"""The process in which a session's demos run: `python -m quizcli.lab.worker SECONDS`.
 
 It reads one JSON request a line and answers with one JSON object a line: evidence as it is computed, then
-`{"done": true}` or `{"error": …}`. It ends with its input, in the middle of a demo too, so it does not outlive a
-session, however that ends. The keyboard's Ctrl-C is not for it: the session decides what to stop.
+`{"done": true}` or `{"error": …}`. A demo can also be loaded ahead of its run. It ends with its input, in the middle of
+a demo too, so it does not outlive a session, however that ends, and when nothing was asked of it for so many seconds.
+The keyboard's Ctrl-C is not for it: the session decides what to stop.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import queue
@@ -14,6 +16,7 @@ import signal
 import sys
 import threading
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,11 +25,12 @@ from quizcli.lab import runner
 from quizcli.lab.catalog import Catalog
 from quizcli.lab.chart import Paper, draw
 from quizcli.lab.evidence import Measure, Plot
-from quizcli.lab.wire import dumps, to_data
+from quizcli.lab.wire import NOT_NEEDED, dumps, to_data
 
 
 def main() -> None:
-    """Serve requests until the input ends."""
+    """Serve requests until the input ends, or until there was none for long."""
+    idle = float(sys.argv[1])
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     runner.one_thread_environment()
     # What a demo prints must not mix with the answers: they go out on a descriptor of their own.
@@ -35,9 +39,16 @@ def main() -> None:
     requests: queue.Queue[str] = queue.Queue()
     threading.Thread(target=_listen, args=(requests,), daemon=True).start()
     while True:
-        request = json.loads(requests.get())
         try:
-            _serve(request, answers)
+            request = json.loads(requests.get(timeout=idle))
+        except queue.Empty:
+            os._exit(NOT_NEEDED)
+        try:
+            if "load" in request:
+                _load(request)
+                answers.write(dumps({"done": True}) + "\n")
+            else:
+                _serve(request, answers)
         except QuizError as error:
             cause = error.__cause__
             trace = "".join(traceback.format_exception(cause)) if cause is not None else ""
@@ -51,6 +62,18 @@ def _listen(requests: queue.Queue[str]) -> None:
     for line in sys.stdin:
         requests.put(line)
     os._exit(0)
+
+
+def _load(request: dict[str, Any]) -> None:
+    """Import a demo and what it imports; a demo that cannot be imported says so when it is run."""
+    # Importing makes many objects and hardly any garbage: collecting it would only take time, now and in every run.
+    gc.disable()
+    try:
+        with suppress(QuizError):
+            runner.load(Catalog(Path(request["folder"])).find(request["load"]))
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _serve(request: dict[str, Any], answers: TextIO) -> None:

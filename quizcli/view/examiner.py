@@ -139,6 +139,10 @@ class Examiner:
             if each is not None and wanted is not None and not (each is asked and each.question.runs_after):
                 self.laboratory.prepare(wanted[0], each.drawn, wanted[1])
 
+    def warm(self, asked: Asked) -> None:
+        """Let the demo of a question get ready, in a process of its own, while the question is read."""
+        self.laboratory.load(asked.question.demo)
+
     def hint(self) -> None:
         hint = self.session.hint()
         self.print(Text("No more hints.", style="dim") if hint is None else inline(f"Hint: {hint}", style="italic"))
@@ -233,7 +237,12 @@ class Examiner:
             screen.everything(asked, answer, self.library.topic(asked.question.topic).references, self._belief, earned)
         )
 
-    def show_demo(self, asked: Asked, predict: Callable[[Console, Demo], str | None] | None = None) -> None:
+    def show_demo(
+        self,
+        asked: Asked,
+        predict: Callable[[Console, Demo], str | None] | None = None,
+        stopped: Callable[[], bool] | None = None,
+    ) -> None:
         """Run the question's demo here; whatever happens in it, the session goes on."""
         name = asked.question.demo
         try:
@@ -243,8 +252,13 @@ class Examiner:
             demo = self.laboratory.catalog.find(name)
             self.print(Text(inert(demo.title), style="heading"))
             predicted = predict(self.console, demo) if predict is not None else None
-            values = self._play(name, asked)
+            values = self._play(name, asked, stopped)
         except QuizError as error:
+            from quizcli.lab.laboratory import StoppedError
+
+            if isinstance(error, StoppedError):
+                self.print(Text("The demo was stopped.", style="dim"))
+                return
             self.print(Text(f"{inert(str(error))}; dlquiz demo {inert(name)} --debug shows more", style="partly"))
             return
         except KeyboardInterrupt:
@@ -266,7 +280,7 @@ class Examiner:
 
     # --- Inside --------------------------------------------------------------------------------------
 
-    def _play(self, name: str, asked: Asked) -> dict[str, float]:
+    def _play(self, name: str, asked: Asked, stopped: Callable[[], bool] | None = None) -> dict[str, float]:
         """Show a demo's evidence as it comes, under the question's values where it is the demo they belong to."""
         from quizcli.lab.evidence import Measure, Progress
         from quizcli.view.evidence import ProgressLine, show_evidence
@@ -276,7 +290,7 @@ class Examiner:
         demo = self.laboratory.catalog.find(name)
         values: dict[str, float] = {}
         with ProgressLine(self.console) as progress:
-            for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper()):
+            for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper(), stopped):
                 if isinstance(shown.item, Progress):
                     progress.show(shown.item)
                     continue

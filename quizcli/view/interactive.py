@@ -81,6 +81,8 @@ class KeyQuiz:
         self.examiner.print("")
         self.examiner.prepare(asked)
         typed, guessed = "", False
+        self._show_status(self._asking_status(asked, typed, hidden, guessed))
+        self.examiner.warm(asked)
         while True:
             self._show_status(self._asking_status(asked, typed, hidden, guessed))
             key = self.keyboard.read()
@@ -223,7 +225,7 @@ class KeyQuiz:
                 self.examiner.print("")
             elif key == "d":
                 self._clear_status()
-                self.examiner.show_demo(asked, self._predict)
+                self.examiner.show_demo(asked, self._predict, self.keyboard.stops)
                 self.examiner.print("")
             elif key == "n" and self.session.keeper is not None:
                 self._clear_status()

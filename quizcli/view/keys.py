@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
@@ -27,6 +28,7 @@ class Keyboard:
 
     def __init__(self) -> None:
         self._terminal: Any = None
+        self._ahead: deque[str] = deque()
         self._stack = ExitStack()
 
     def __enter__(self) -> Keyboard:
@@ -40,7 +42,18 @@ class Keyboard:
 
     def read(self) -> str:
         """The next key: a character, or one of `enter`, `backspace`, `escape`, `tab`; other keys are empty."""
-        key = self._keys().inkey()
+        return self._ahead.popleft() if self._ahead else self._named(self._keys().inkey())
+
+    def stops(self) -> bool:
+        """Whether Escape or `q` was pressed by now; other keys wait until they are read."""
+        while pressed := self._keys().inkey(timeout=0):
+            key = self._named(pressed)
+            if key in ("escape", "q"):
+                return True
+            self._ahead.append(key)
+        return False
+
+    def _named(self, key: Any) -> str:
         if key.is_sequence:
             return NAMES.get(key.name or "", "")
         text = str(key)
@@ -58,7 +71,9 @@ class Keyboard:
         What was typed ahead is its beginning. Ctrl-C and Ctrl-D raise what they raise everywhere.
         """
         keys = self._keys()
-        ahead = keys.flushinp().replace("\r", "\n")
+        waiting = "".join("\n" if key == "enter" else key for key in self._ahead if key == "enter" or len(key) == 1)
+        ahead = waiting + keys.flushinp().replace("\r", "\n")
+        self._ahead.clear()
         first, newline, rest = ahead.partition("\n")
         if newline:
             keys.ungetch(rest)

@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from banks import write_bank
+from session import key_to_first_output, longest_wait
 from timing import ENVIRONMENT, Command, measure, peak_megabytes, ratio
 
 HERE = Path(__file__).resolve().parent
@@ -84,6 +85,10 @@ def bench(folder: Path, rounds: int, anki: str | None) -> None:
     row("the same with 30,000 questions / 400", ratio(taken, "practice of 30,000", "practice of 400"), 1.2)
     row("dlquiz --help / python -c pass", ratio(taken, "--help", "python -c pass"), 13)
     row("dlquiz demo lstm / python demos/lstm.py", ratio(taken, "dlquiz demo lstm", "python demos/lstm.py"), 1.1)
+    inside, outside = key_to_first_output(DLQUIZ, folder / "home", max(3, rounds // 5))
+    print(f"a torch demo's first output: {1e3 * inside:.0f} ms in a session, {1e3 * outside:.0f} ms from the shell")
+    row("a demo in a session, key to first output / shell", inside / outside, 0.1)
+    row("longest wait for a key while it gets ready, ms", 1e3 * longest_wait(DLQUIZ, folder / "home"), 20)
     typed = "\n\n" * 20
     row("memory of a quiz without demos, MB", peak_megabytes([*first, "--kind", "choice"], home, typed), 60)
 

@@ -188,6 +188,53 @@ def test_run_that_is_left_early_stops_its_process(lab: Callable[[str], Laborator
     life.wait_until_ended()
 
 
+def test_demo_is_imported_ahead_without_being_run(mishap: Callable[[str], Path], tmp_path: Path) -> None:
+    folder = mishap(f'open(r"{tmp_path / "run"}", "w").close()')
+    path = folder / "mishap.py"
+    os.mkfifo(tmp_path / "imported")
+    path.write_text(path.read_text() + f'\nopen(r"{tmp_path / "imported"}", "w").close()\n')
+    with closing(Laboratory(Catalog(folder))) as worker:
+        worker.load("mishap")
+        with (tmp_path / "imported").open() as imported:
+            assert imported.read() == ""
+        worker.load("mishap")
+        worker.load("mishape")
+        assert not (tmp_path / "run").exists()
+        assert value(worker, 2.0) == 2.0
+        assert (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("uncollected", [False, True])
+def test_process_that_nobody_needs_ends_and_the_next_demo_starts_another(
+    mishap: Callable[[str], Path], life: Life, uncollected: bool
+) -> None:
+    with closing(
+        Laboratory(Catalog(mishap(f"if value == 1:\n    {life.lines.replace(chr(10), chr(10) + '    ')}")), 0.2)
+    ) as worker:
+        worker.prepare("mishap", {"value": 1.0}, ["value"])
+        life.wait_until_begun()
+        if not uncollected:
+            assert value(worker, 1.0) == 1.0
+        life.wait_until_ended()
+        assert value(worker, 2.0) == 2.0
+        assert value(worker, 1.0) == 1.0
+
+
+def test_run_that_the_learner_stops_ends_its_process(lab: Callable[[str], Laboratory], life: Life) -> None:
+    worker = lab(
+        f'{life.lines}yield Text("on")\nif value < 5:\n{"".join(f"    {line}" + chr(10) for line in HANG.splitlines())}'
+    )
+    pressed = False
+    evidence = worker.run("mishap", {}, Paper(), lambda: pressed)
+    assert next(evidence).item == Text("The mishap has begun.")
+    assert next(evidence).item == Text("on")
+    life.wait_until_begun()
+    pressed = True
+    with pytest.raises(laboratory.StoppedError):
+        next(evidence)
+    life.wait_until_ended()
+
+
 def test_closed_laboratory_leaves_no_process(lab: Callable[[str], Laboratory], life: Life) -> None:
     worker = lab(life.lines + HANG)
     worker.prepare("mishap", {}, ["value"])
@@ -270,6 +317,37 @@ def test_session_goes_on_in_a_terminal_after_its_demo_died(open_terminal: Open, 
     terminal.wait_for("Right: 1 of 1")
     assert terminal.wait_for_end() == 0
     assert "Traceback" not in terminal.seen
+
+
+def test_demo_that_hangs_is_stopped_by_a_key(open_terminal: Open, mishap: Callable[[str], Path], life: Life) -> None:
+    """Keys typed meanwhile are kept: the 2 grades."""
+    folder = mishap(life.lines + HANG)
+    terminal = open_terminal("practice", "trouble/pick", bank=TROUBLE, command=with_demos(folder))
+    terminal.wait_for_status("Space shows")
+    terminal.press(" a" + ENTER)
+    terminal.wait_for_status("Enter 3 Good")
+    terminal.press("d" + ENTER)
+    life.wait_until_begun()
+    terminal.press("2q")
+    life.wait_until_ended()
+    terminal.wait_for("The demo was stopped.")
+    terminal.wait_for("Graded 2")
+    assert terminal.wait_for_end() == 0
+
+
+def test_process_of_a_session_that_only_reads_ends_with_it(
+    open_terminal: Open, mishap: Callable[[str], Path], life: Life
+) -> None:
+    """While a question is read its demo gets ready; nobody runs it."""
+    folder = mishap("")
+    path = folder / "mishap.py"
+    path.write_text(path.read_text() + "\nimport os\n" + life.lines)
+    terminal = open_terminal("practice", "trouble/pick", bank=TROUBLE, command=with_demos(folder))
+    terminal.wait_for_status("Space shows")
+    life.wait_until_begun()
+    terminal.press("q")
+    assert terminal.wait_for_end() == 0
+    life.wait_until_ended()
 
 
 # --- Its process ends with the session --------------------------------------------------------------
