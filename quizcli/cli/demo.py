@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,10 +14,14 @@ if TYPE_CHECKING:
 
     from quizcli.lab.catalog import Demo, Value
     from quizcli.lab.evidence import Evidence
+    from quizcli.lab.experiments import Bench
+    from quizcli.view.keys import Keyboard
 
 HELP = """List the demos, or run one: dlquiz demo lstm --hidden 32
 
-Every parameter of a demo is an option of its own; `dlquiz demo NAME --help` lists them."""
+Every parameter of a demo is an option of its own; `dlquiz demo NAME --help` lists them. `--compare lag=20` sets
+another setting beside it, `--sweep lag=5,10,20,50` draws what is measured against one parameter, `--falsify CLAIM`
+measures a claim under the setting that must break it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -34,6 +39,18 @@ def demo(
     json: Annotated[bool, typer.Option("--json", help="Print the evidence as JSON.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Show the demo's code.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback when the demo fails.")] = False,
+    compare: Annotated[
+        str | None, typer.Option("--compare", metavar="NAME=VALUE,...", help="Run other settings beside these.")
+    ] = None,
+    sweep: Annotated[
+        str | None, typer.Option("--sweep", metavar="NAME=VALUE,VALUE,...", help="Run it over values of one parameter.")
+    ] = None,
+    watch: Annotated[
+        str | None, typer.Option("--watch", metavar="NAME", help="The measure or claim that a sweep draws.")
+    ] = None,
+    falsify: Annotated[
+        str | None, typer.Option("--falsify", metavar="CLAIM", help="Measure a claim under what must break it.")
+    ] = None,
 ) -> None:
     from quizcli.errors import UsageError
     from quizcli.lab.catalog import Catalog
@@ -45,7 +62,9 @@ def demo(
     if name is None or name in ("--help", "-h"):
         if wants_help:
             typer.echo(context.get_help())
-            typer.echo("\nOptions of every demo:\n  --json, --source, --debug, --help")
+            typer.echo(
+                "\nOptions of every demo:\n  --json, --source, --debug, --compare, --sweep, --watch, --falsify, --help"
+            )
         elif options:
             raise UsageError(f"dlquiz demo: {options[0]} needs the name of a demo; dlquiz demo lists them")
         else:
@@ -55,9 +74,20 @@ def demo(
         raise UsageError(f"dlquiz demo: {name} needs the name of a demo before it, such as dlquiz demo softmax {name}")
     found = catalog.find(name)
     if source:
-        show_source(found)
+        from quizcli.view.experiment import show_source
+        from quizcli.view.terminal import make_console
+
+        show_source(make_console(), found)
         return
-    raise typer.Exit(run_demo(found, options, as_json=json, debug=debug, command=f"dlquiz demo {found.name}"))
+    wishes = [name for name, wish in (("--compare", compare), ("--sweep", sweep), ("--falsify", falsify)) if wish]
+    if len(wishes) > 1 or (wishes and json) or (watch and not sweep):
+        raise UsageError(
+            f"dlquiz demo: {' and '.join(wishes or ['--watch'])} cannot stand together like this: take one"
+            " of --compare, --sweep (with --watch) and --falsify, without --json"
+        )
+    experiment = Experiment(compare, sweep, watch, falsify)
+    command = f"dlquiz demo {found.name}"
+    raise typer.Exit(run_demo(found, options, as_json=json, debug=debug, command=command, experiment=experiment))
 
 
 def list_demos(catalog: object, as_json: bool) -> None:
@@ -86,20 +116,29 @@ def list_demos(catalog: object, as_json: bool) -> None:
     console.print(Text("\ndlquiz demo NAME runs one; dlquiz demo NAME --help lists its parameters", style="dim"))
 
 
-def show_source(demo: Demo) -> None:
-    """The demo's code, colored on a terminal."""
-    from quizcli.view.terminal import make_console
+@dataclass(frozen=True, slots=True)
+class Experiment:
+    """What a command line asks of a demo beyond one run."""
 
-    console = make_console()
-    if not console.is_terminal or console.no_color:
-        print(demo.source, end="")
-        return
-    from rich.syntax import Syntax
+    compare: str | None = None
+    sweep: str | None = None
+    watch: str | None = None
+    falsify: str | None = None
 
-    console.print(Syntax(demo.source, "python", theme="ansi_dark", background_color="default"))
+    @property
+    def wanted(self) -> bool:
+        return any((self.compare, self.sweep, self.falsify))
 
 
-def run_demo(demo: Demo, options: Sequence[str], *, as_json: bool, debug: bool, command: str) -> int:
+def run_demo(
+    demo: Demo,
+    options: Sequence[str],
+    *,
+    as_json: bool,
+    debug: bool,
+    command: str,
+    experiment: Experiment | None = None,
+) -> int:
     """Run a demo in this process and print its evidence; returns the exit code."""
     from quizcli.cli.options import read_settings
     from quizcli.lab import runner
@@ -109,8 +148,10 @@ def run_demo(demo: Demo, options: Sequence[str], *, as_json: bool, debug: bool, 
         return 0
     runner.one_thread_environment()
     try:
-        evidence = runner.run(demo, settings)
-        failed = _print_json(demo, settings, evidence) if as_json else _play(demo, settings, evidence)
+        if experiment is not None and experiment.wanted:
+            _experiment(demo, settings, experiment)
+            return 0
+        failed = _print_json(demo, settings, runner.run(demo, settings)) if as_json else _play(demo, settings)
     except runner.DemoRunError as error:
         if debug and error.__cause__ is not None:
             import traceback
@@ -135,40 +176,77 @@ def _print_json(demo: Demo, settings: dict[str, Value], evidence: Iterator[Evide
     return any(isinstance(item, Claim) and not item.holds for item in items)
 
 
-def _play(demo: Demo, settings: dict[str, Value], evidence: Iterator[Evidence]) -> bool:
-    """Ask for a prediction on a terminal, show the evidence as it comes, compare; returns whether a claim failed."""
+def _play(demo: Demo, settings: dict[str, Value]) -> bool:
+    """Show a run, on a terminal with a prediction before it and experiments after; returns whether a claim failed."""
     import sys
+    from contextlib import ExitStack
 
-    from quizcli.lab.chart import Paper, draw
-    from quizcli.lab.evidence import Claim, Measure, Plot, Progress
-    from quizcli.view.evidence import ProgressLine, ask_prediction, compare, show_evidence
-    from quizcli.view.terminal import knows_unicode, make_console
+    from quizcli.view.evidence import ask_prediction, compare
+    from quizcli.view.experiment import play
+    from quizcli.view.terminal import make_console
 
     console = make_console()
     show_heading(console, demo, settings)
-    predicted = None
-    if console.is_terminal and sys.stdin.isatty():
-        from quizcli.view.keys import Keyboard
+    bench = _bench(demo, console)
+    with ExitStack() as open_keyboard:
+        keyboard, predicted = None, None
+        if console.is_terminal and sys.stdin.isatty():
+            from quizcli.view.keys import Keyboard
 
-        with Keyboard() as keyboard:
+            keyboard = open_keyboard.enter_context(Keyboard())
             predicted = ask_prediction(console, demo, keyboard.read)
-    paper = Paper(console.width, console.color_system is not None, knows_unicode(console))
-    failed, measured = False, None
-    with ProgressLine(console) as progress:
-        for item in evidence:
-            if isinstance(item, Progress):
-                progress.show(item)
-                continue
-            progress.clear()
-            show_evidence(console, demo, item, draw(item, paper) if isinstance(item, Plot) else "")
-            failed = failed or (isinstance(item, Claim) and not item.holds)
-            if isinstance(item, Measure) and item.name == demo.prediction.measure:
-                measured = item.value
-    if measured is not None:
-        console.print()
-        console.print(demo.prediction.ask, style="heading")
-        console.print(compare(demo.prediction, predicted, measured))
-    return failed
+        found = play(console, bench, settings)
+        measured = found.measures.get(demo.prediction.measure)
+        if measured is not None:
+            console.print()
+            console.print(demo.prediction.ask, style="heading")
+            console.print(compare(demo.prediction, predicted, measured))
+        if keyboard is not None:
+            _play_on(console, bench, settings, keyboard)
+    return any(not claim.holds for claim in found.claims.values())
+
+
+def _play_on(console: Console, bench: Bench, settings: dict[str, Value], keyboard: Keyboard) -> None:
+    """Experiments key by key, until Enter."""
+    from rich.text import Text
+
+    from quizcli.view.experiment import Workbench
+
+    workbench = Workbench(console, bench, keyboard.read, keyboard.line, settings)
+    while True:
+        console.print(Text(f"\n{workbench.KEYS}  Enter leaves", style="dim"))
+        while not workbench.handles(key := keyboard.read().lower()):
+            if key in ("enter", "escape", "q", " "):
+                return
+
+
+def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> None:
+    """Two settings side by side, a sweep, or a claim under the setting that must break it."""
+    from quizcli.lab import experiments
+    from quizcli.view import experiment
+    from quizcli.view.terminal import make_console
+
+    console = make_console()
+    bench = _bench(demo, console)
+    if wish.compare:
+        changes = experiments.read_changes(demo, wish.compare)
+        show_heading(console, demo, settings)
+        experiment.compare(console, bench, settings, changes)
+    elif wish.sweep:
+        over = experiments.read_sweep(demo, wish.sweep)
+        watch = experiments.find_watched(demo, wish.watch) if wish.watch else None
+        show_heading(console, demo, settings)
+        experiment.sweep(console, bench, settings, over, watch)
+    elif wish.falsify:
+        experiment.falsify(console, bench, settings, experiments.find_claim(demo, wish.falsify))
+
+
+def _bench(demo: Demo, console: Console) -> Bench:
+    from quizcli.lab.benches import OwnBench
+    from quizcli.lab.chart import Paper
+    from quizcli.view.terminal import knows_unicode
+
+    return OwnBench(demo, Paper(console.width, console.color_system is not None, knows_unicode(console)))
 
 
 def show_heading(console: Console, demo: Demo, settings: dict[str, Value]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quizcli.lab.evidence import Plot
+from quizcli.lab.evidence import Evidence, Plot
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,14 @@ class Paper:
     width: int = 80
     color: bool = False
     unicode: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A piece of evidence, and how it is drawn where it is a plot."""
+
+    item: Evidence
+    drawing: str = ""
 
 
 def draw(plot: Plot, paper: Paper) -> str:

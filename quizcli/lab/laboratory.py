@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import queue
 import subprocess
@@ -10,15 +11,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any
 
 from quizcli.errors import QuizError
 from quizcli.lab.catalog import Catalog, Demo
-from quizcli.lab.chart import Paper
-from quizcli.lab.evidence import Evidence, Measure
+from quizcli.lab.chart import Paper, Shown
+from quizcli.lab.evidence import Measure, Plot
 from quizcli.lab.runner import DemoRunError
-from quizcli.lab.wire import NOT_NEEDED, dumps, from_data
+from quizcli.lab.wire import NOT_NEEDED, dumps, from_data, to_data
 
 PATIENCE = 60.0
 """Seconds without a word after which a demo counts as hanging."""
@@ -32,14 +32,6 @@ GLANCE = 0.05
 
 class StoppedError(DemoRunError):
     """The learner stopped a demo."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A piece of evidence, and how it is drawn where it is a plot."""
-
-    item: Evidence
-    drawing: str = ""
 
 
 class Laboratory:
@@ -124,6 +116,18 @@ class Laboratory:
             if not finished:
                 self.close()
 
+    def draw(self, plot: Plot, paper: Paper) -> str:
+        """A plot as lines of text, drawn by the worker: it has NumPy at hand, the session has not."""
+        while self._asked:
+            self._collect()
+        self._send({"draw": to_data(plot), "paper": dataclasses.asdict(paper)})
+        drawing = ""
+        while "done" not in (answer := self._answer()):
+            if "error" in answer:
+                raise DemoRunError(answer["error"])
+            drawing = answer["drawing"]
+        return drawing
+
     def close(self) -> None:
         """Stop the worker at once. What was asked of it and not yet collected will be asked again when wanted."""
         self._asked.clear()
@@ -163,7 +167,7 @@ class Laboratory:
             self._asked.remove(key)
 
     def _request(self, demo: Demo, settings: Mapping[str, Any], until: list[str], paper: Paper | None) -> None:
-        drawn_on = None if paper is None else {"width": paper.width, "color": paper.color, "unicode": paper.unicode}
+        drawn_on = None if paper is None else dataclasses.asdict(paper)
         self._send({"demo": demo.name, "settings": dict(settings), "until": until, "paper": drawn_on})
 
     def _send(self, request: dict[str, Any]) -> None:

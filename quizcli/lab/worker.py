@@ -1,9 +1,9 @@
 """The process in which a session's demos run: `python -m quizcli.lab.worker SECONDS`.
 
 It reads one JSON request a line and answers with one JSON object a line: evidence as it is computed, then
-`{"done": true}` or `{"error": …}`. A demo can also be loaded ahead of its run. It ends with its input, in the middle of
-a demo too, so it does not outlive a session, however that ends, and when nothing was asked of it for so many seconds.
-The keyboard's Ctrl-C is not for it: the session decides what to stop.
+`{"done": true}` or `{"error": …}`. A demo can also be loaded ahead of its run, and a plot drawn. It ends with its
+input, in the middle of a demo too, so it does not outlive a session, however that ends, and when nothing was asked of
+it for so many seconds. The keyboard's Ctrl-C is not for it: the session decides what to stop.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from quizcli.lab import runner
 from quizcli.lab.catalog import Catalog
 from quizcli.lab.chart import Paper, draw
 from quizcli.lab.evidence import Measure, Plot
-from quizcli.lab.wire import NOT_NEEDED, dumps, to_data
+from quizcli.lab.wire import NOT_NEEDED, dumps, from_data, to_data
 
 
 def main() -> None:
@@ -46,9 +46,13 @@ def main() -> None:
         try:
             if "load" in request:
                 _load(request)
-                answers.write(dumps({"done": True}) + "\n")
+            elif "draw" in request:
+                plot = from_data(request["draw"])
+                assert isinstance(plot, Plot)
+                answers.write(dumps({"drawing": draw(plot, Paper(**request["paper"]))}) + "\n")
             else:
                 _serve(request, answers)
+            answers.write(dumps({"done": True}) + "\n")
         except QuizError as error:
             cause = error.__cause__
             trace = "".join(traceback.format_exception(cause)) if cause is not None else ""
@@ -94,7 +98,6 @@ def _serve(request: dict[str, Any], answers: TextIO) -> None:
             if not left:
                 evidence.close()
                 break
-    answers.write(dumps({"done": True}) + "\n")
 
 
 if __name__ == "__main__":

@@ -18,11 +18,12 @@ from quizcli.session import Session, can_be_asked, measured_from, measures_wante
 from quizcli.view import question as screen
 from quizcli.view.prose import inline
 from quizcli.view.terminal import inert, knows_unicode
-from quizcli.vocabulary import Rating
+from quizcli.vocabulary import Rating, Settings
 
 if TYPE_CHECKING:
     from quizcli.lab.catalog import Demo
     from quizcli.lab.chart import Paper
+    from quizcli.lab.experiments import Bench
     from quizcli.lab.laboratory import Laboratory
 
 
@@ -176,7 +177,9 @@ class Examiner:
         wanted = measures_wanted(asked)
         assert wanted is not None
         self.print(Text(f"Running demo {wanted[0]} …", style="dim"))
-        values = self._play(wanted[0], asked)
+        from quizcli.view.experiment import play
+
+        values = play(self.console, self._bench(wanted[0]), asked.drawn).measures
         missing = [name for name in wanted[1] if name not in values]
         if missing:
             raise QuizError(f"demo {wanted[0]} ended without the measure {', '.join(missing)}")
@@ -242,32 +245,41 @@ class Examiner:
         asked: Asked,
         predict: Callable[[Console, Demo], str | None] | None = None,
         stopped: Callable[[], bool] | None = None,
-    ) -> None:
-        """Run the question's demo here; whatever happens in it, the session goes on."""
+    ) -> Bench | None:
+        """Run the question's demo here; whatever happens in it, the session goes on. Returns where to experiment on."""
         name = asked.question.demo
         try:
             from quizcli.view.evidence import compare
+            from quizcli.view.experiment import play
 
             self.print("")
-            demo = self.laboratory.catalog.find(name)
+            bench = self._bench(name, stopped)
+            demo = bench.demo
             self.print(Text(inert(demo.title), style="heading"))
             predicted = predict(self.console, demo) if predict is not None else None
-            values = self._play(name, asked, stopped)
+            values = play(self.console, bench, self.settings(asked)).measures
         except QuizError as error:
             from quizcli.lab.laboratory import StoppedError
 
             if isinstance(error, StoppedError):
                 self.print(Text("The demo was stopped.", style="dim"))
-                return
+                return None
             self.print(Text(f"{inert(str(error))}; dlquiz demo {inert(name)} --debug shows more", style="partly"))
-            return
+            return None
         except KeyboardInterrupt:
             self.print(Text("\nThe demo was stopped.", style="dim"))
-            return
+            return None
         if demo.prediction.measure in values:
             self.print("")
             self.print(Text(inert(demo.prediction.ask), style="heading"))
             self.print(compare(demo.prediction, predicted, values[demo.prediction.measure]))
+        return bench
+
+    def settings(self, asked: Asked) -> Settings:
+        """A question's drawn values, where they are settings of its demo."""
+        body = asked.question.body
+        source = body.source if isinstance(body, Number) else None
+        return asked.drawn if isinstance(source, Computed) and source.demo == asked.question.demo else {}
 
     def show_summary(self) -> None:
         from quizcli.view.summary import summary_of
@@ -280,25 +292,10 @@ class Examiner:
 
     # --- Inside --------------------------------------------------------------------------------------
 
-    def _play(self, name: str, asked: Asked, stopped: Callable[[], bool] | None = None) -> dict[str, float]:
-        """Show a demo's evidence as it comes, under the question's values where it is the demo they belong to."""
-        from quizcli.lab.evidence import Measure, Progress
-        from quizcli.view.evidence import ProgressLine, show_evidence
+    def _bench(self, name: str, stopped: Callable[[], bool] | None = None) -> Bench:
+        from quizcli.lab.benches import LaboratoryBench
 
-        body = asked.question.body
-        computed = isinstance(body, Number) and isinstance(body.source, Computed) and body.source.demo == name
-        demo = self.laboratory.catalog.find(name)
-        values: dict[str, float] = {}
-        with ProgressLine(self.console) as progress:
-            for shown in self.laboratory.run(name, asked.drawn if computed else {}, self._paper(), stopped):
-                if isinstance(shown.item, Progress):
-                    progress.show(shown.item)
-                    continue
-                progress.clear()
-                show_evidence(self.console, demo, shown.item, shown.drawing)
-                if isinstance(shown.item, Measure):
-                    values[shown.item.name] = shown.item.value
-        return values
+        return LaboratoryBench(self.laboratory.catalog.find(name), self._paper(), self.laboratory, stopped)
 
     def _show_exhibit(self, asked: Asked) -> None:
         exhibit = asked.question.exhibit

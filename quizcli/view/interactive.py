@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from quizcli.lab.catalog import Demo
+    from quizcli.view.experiment import Workbench
     from quizcli.view.keys import Keyboard
 
 NUMBER_KEYS = "0123456789.,+-*/%()^ "
@@ -208,9 +209,15 @@ class KeyQuiz:
         proposed = f"{verdict.proposed.value} {screen.RATINGS[verdict.proposed]}"
         grades = "1-4 grade  " if verdict.right else ""
         keys = f"Enter {proposed}   {grades}e everything  d demo  v void  q quit"
+        workbench: Workbench | None = None
         while True:
             self._show_status(keys)
             key = self.keyboard.read().lower()
+            if workbench is not None and key and key in "rcwfs":
+                self._clear_status()
+                workbench.handles(key)
+                self.examiner.print("")
+                continue
             if key in ("enter", " ") and self._accept(None):
                 return Next.ON
             if key and key in "1234":
@@ -225,8 +232,19 @@ class KeyQuiz:
                 self.examiner.print("")
             elif key == "d":
                 self._clear_status()
-                self.examiner.show_demo(asked, self._predict, self.keyboard.stops)
+                bench = self.examiner.show_demo(asked, self._predict, self.keyboard.stops)
                 self.examiner.print("")
+                if bench is not None:
+                    from quizcli.view.experiment import Workbench
+
+                    workbench = Workbench(
+                        self.examiner.console,
+                        bench,
+                        self.keyboard.read,
+                        self.keyboard.line,
+                        self.examiner.settings(asked),
+                    )
+                    keys = f"Enter {proposed}   {workbench.KEYS}"
             elif key == "n" and self.session.keeper is not None:
                 self._clear_status()
                 self.examiner.note(asked, self.keyboard.line("note> "))
@@ -247,6 +265,7 @@ class KeyQuiz:
                     "Enter or Space accepts the grade, 1 again, 2 hard, 3 good, 4 easy; e everything, d demo,"
                     " v void (misread or mistyped: not counted), u take back, q quit"
                     + ("; n note, ! mark as seeming wrong" if self.session.keeper is not None else "")
+                    + (f"; with the demo: {workbench.KEYS}" if workbench is not None else "")
                 )
             elif key == "q" and self._accept(None):
                 return Next.QUIT

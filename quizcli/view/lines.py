@@ -126,15 +126,15 @@ class LineQuiz:
 
     def _command(self, line: str, asked: Asked, verdict: Verdict | None) -> None:
         """Act on a line that begins with a colon."""
-        before: dict[str, Callable[[], None]] = {"h": self.examiner.hint, "s": self._skip}
-        after: dict[str, Callable[[], None]] = {
+        before: dict[str, Callable[[], object]] = {"h": self.examiner.hint, "s": self._skip}
+        after: dict[str, Callable[[], object]] = {
             "d": lambda: self.examiner.show_demo(asked),
             "e": lambda: self.examiner.show_everything(asked, verdict),
             "v": self._void,
         }
         if self.session.keeper is not None:
             before |= {"-": lambda: self._put_away("buried"), "@": lambda: self._put_away("suspended")}
-        always: dict[str, Callable[[], None]] = {
+        always: dict[str, Callable[[], object]] = {
             "u": self._undo,
             "q": lambda: self._quit(verdict),
             "?": lambda: self._say(HELP),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -310,6 +311,8 @@ def test_progress_is_written_over_and_leaves_nothing_behind(open_terminal: Open,
         terminal = open_terminal("demo", "mishap", command=with_demos(mishap(lines)))
         terminal.wait_for("Your prediction?")
         terminal.press(ENTER)
+        terminal.wait_for("Enter leaves")
+        terminal.press(ENTER)
         assert terminal.wait_for_end() == 0
         assert "Measured: 0.5, that is: small" in terminal.seen
         assert "%" not in terminal.seen, f"{last} of 3"
@@ -326,3 +329,86 @@ def test_demo_that_raises_on_a_terminal_is_one_line(open_terminal: Open, mishap:
     assert "demo mishap failed (line " in last
     assert "Traceback" not in last
     assert "%" not in last
+
+
+@posix
+def test_demo_is_experimented_with_key_by_key(open_terminal: Open) -> None:
+    terminal = open_terminal("demo", "softmax")
+    terminal.wait_for("Your prediction?")
+    terminal.press(ENTER)
+    terminal.wait_for("Enter leaves")
+    terminal.press("r")
+    terminal.wait_for("change (NAME=VALUE, ...)>")
+    assert "classes=5" in terminal.seen and "a whole number from 2 to 50" in terminal.seen
+    terminal.press("clases=3" + ENTER)
+    terminal.wait_for("no parameter 'clases' (did you mean 'classes'?)")
+    terminal.press("r")
+    terminal.wait_for("change (NAME=VALUE, ...)>", 2)
+    terminal.press("classes=3" + ENTER)
+    terminal.wait_for("with classes=3")
+    terminal.wait_for("Enter leaves", 3)
+    terminal.press("c")
+    terminal.wait_for("compare with (NAME=VALUE, ...)>")
+    assert "classes=3" in terminal.shown
+    terminal.press("offset=0" + ENTER)
+    terminal.wait_for("side by side")
+    terminal.wait_for("Enter leaves", 4)
+    terminal.press("w")
+    terminal.wait_for("sweep (NAME=VALUE,VALUE,...)>")
+    terminal.press("gap=0,1,2" + ENTER)
+    terminal.wait_for("sweep over gap")
+    terminal.wait_for("Enter leaves", 5)
+    terminal.press("f")
+    terminal.wait_for("Which? (a letter; Enter for none)")
+    terminal.press("a")
+    terminal.wait_for("✗ fails")
+    terminal.wait_for("Enter leaves", 6)
+    terminal.press("s")
+    terminal.wait_for("def softmax(")
+    terminal.wait_for("Enter leaves", 7)
+    terminal.press("q")
+    assert terminal.wait_for_end() == 0
+    assert terminal.too_wide == [] and "Traceback" not in terminal.seen
+
+
+# --- Experiments by options -------------------------------------------------------------------------
+
+
+def test_compare_shows_two_settings_side_by_side(run: Run) -> None:
+    shown = run("demo", "softmax", "--classes", "3", "--compare", "offset=0").stdout
+    assert "with classes = 3" in shown
+    assert re.search(r"^ +classes=3 +classes=3, offset=0", shown, re.M)
+    assert re.search(r"^naive-overflows +✓ 1 +✗ 0", shown, re.M)
+    assert re.search(r"^stable-survives +✓ \S+ +✓ \S+", shown, re.M)
+
+
+def test_sweep_shows_what_changes_and_the_claims_it_breaks(run: Run) -> None:
+    shown = run("demo", "softmax", "--sweep", "gap=-2,0,2", "--watch", "two-class").stdout
+    assert re.search(r"^ +-2 +0\.1192 +0 *$", shown, re.M) and re.search(r"^ +0 +0\.5 +0 *$", shown, re.M)
+    assert re.search(r"^ +two-class$", shown, re.M) and re.search(r"^ +gap$", shown, re.M)
+    broken = run("demo", "softmax", "--sweep", "offset=0,100").stdout
+    assert "naive-overflows fails at 0" in broken
+
+
+def test_falsify_measures_a_claim_as_it_stands_and_under_what_must_break_it(run: Run) -> None:
+    shown = run("demo", "softmax", "--falsify", "shift_invariant").stdout
+    assert shown.index("✓ holds") < shown.index("mistake=no-exp") < shown.index("✗ fails")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--compare", "gap"), "'gap': write NAME=VALUE"),
+        (("--sweep", "gap=1"), "a sweep takes 2 to 20 different values"),
+        (("--sweep", "gap=1,2", "--watch", "totl"), "no measure or claim 'totl' (did you mean 'total'?)"),
+        (("--falsify", "sum-to-one"), "no claim 'sum-to-one' (did you mean 'sums-to-one'?)"),
+        (("--falsify", "sums-to-one", "--sweep", "gap=1,2"), "cannot stand together"),
+        (("--watch", "total"), "cannot stand together"),
+        (("--compare", "gap=1", "--json"), "cannot stand together"),
+    ],
+)
+def test_experiment_that_cannot_be_made_is_one_line(run: Run, options: tuple[str, ...], says: str) -> None:
+    done = run("demo", "softmax", *options)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert says in line

@@ -414,6 +414,30 @@ def test_demo_asks_for_a_prediction_and_compares_it(open_terminal: Open) -> None
     assert terminal.too_wide == []
 
 
+def test_demo_in_a_session_is_experimented_with(open_terminal: Open) -> None:
+    """Keys of the workbench act once a demo was shown; its settings begin with the question's values."""
+    terminal = practice(open_terminal, "shares/two-classes")
+    terminal.wait_for_status("A number")
+    terminal.press(ENTER)
+    terminal.wait_for_status("d demo")
+    terminal.press("rf")
+    terminal.press("d")
+    terminal.wait_for("Your prediction?")
+    terminal.press(ENTER)
+    terminal.wait_for_status("r run changed")
+    terminal.press("c")
+    terminal.wait_for("compare with")
+    assert re.search(r"^gap=-?[1-9]", terminal.seen, re.M)
+    terminal.press("gap=0" + ENTER)
+    terminal.wait_for("side by side")
+    assert re.search(r"^two-class +\S+ +0\.5", terminal.seen, re.M)
+    terminal.wait_for_status("r run changed")
+    terminal.press(ENTER)
+    terminal.wait_for("Right: 0 of 1")
+    assert terminal.wait_for_end() == 0
+    assert terminal.too_wide == []
+
+
 def test_void_does_not_count_and_the_question_comes_again(open_terminal: Open) -> None:
     terminal = practice(open_terminal, "shares/bug", "shares/entropy-of-two")
     terminal.wait_for_status("Which line")
@@ -542,6 +566,8 @@ def test_demo_command_asks_first_and_compares_at_the_end(open_terminal: Open) ->
     assert "total = " not in terminal.seen
     terminal.press("c")
     terminal.wait_for("You said: none  ✓")
+    terminal.wait_for("Enter leaves")
+    terminal.press(ENTER)
     assert terminal.wait_for_end() == 0
     assert terminal.too_wide == []
 
