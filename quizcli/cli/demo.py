@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from rich.console import Console
 
@@ -51,6 +52,9 @@ def demo(
     falsify: Annotated[
         str | None, typer.Option("--falsify", metavar="CLAIM", help="Measure a claim under what must break it.")
     ] = None,
+    save: Annotated[
+        str | None, typer.Option("--save", metavar="FILE", help="Save what is shown as FILE.png, .svg or .html.")
+    ] = None,
 ) -> None:
     from quizcli.errors import UsageError
     from quizcli.lab.catalog import Catalog
@@ -62,9 +66,8 @@ def demo(
     if name is None or name in ("--help", "-h"):
         if wants_help:
             typer.echo(context.get_help())
-            typer.echo(
-                "\nOptions of every demo:\n  --json, --source, --debug, --compare, --sweep, --watch, --falsify, --help"
-            )
+            shared = "--json, --source, --debug, --compare, --sweep, --watch, --falsify, --save, --help"
+            typer.echo(f"\nOptions of every demo:\n  {shared}")
         elif options:
             raise UsageError(f"dlquiz demo: {options[0]} needs the name of a demo; dlquiz demo lists them")
         else:
@@ -85,7 +88,9 @@ def demo(
             f"dlquiz demo: {' and '.join(wishes or ['--watch'])} cannot stand together like this: take one"
             " of --compare, --sweep (with --watch) and --falsify, without --json"
         )
-    experiment = Experiment(compare, sweep, watch, falsify)
+    if save and (falsify or json):
+        raise UsageError("dlquiz demo: --save keeps what is drawn: it goes with a run, --compare or --sweep")
+    experiment = Experiment(compare, sweep, watch, falsify, save)
     command = f"dlquiz demo {found.name}"
     raise typer.Exit(run_demo(found, options, as_json=json, debug=debug, command=command, experiment=experiment))
 
@@ -124,6 +129,7 @@ class Experiment:
     sweep: str | None = None
     watch: str | None = None
     falsify: str | None = None
+    save: str | None = None
 
     @property
     def wanted(self) -> bool:
@@ -147,11 +153,17 @@ def run_demo(
     if settings is None:
         return 0
     runner.one_thread_environment()
+    wish = experiment or Experiment()
+    target = None
+    if wish.save:
+        from quizcli.view.saving import check_target
+
+        target = check_target(wish.save)
     try:
-        if experiment is not None and experiment.wanted:
-            _experiment(demo, settings, experiment)
+        if wish.wanted:
+            _keep(target, demo, settings, _experiment(demo, settings, wish))
             return 0
-        failed = _print_json(demo, settings, runner.run(demo, settings)) if as_json else _play(demo, settings)
+        failed = _print_json(demo, settings, runner.run(demo, settings)) if as_json else _play(demo, settings, target)
     except runner.DemoRunError as error:
         if debug and error.__cause__ is not None:
             import traceback
@@ -176,7 +188,16 @@ def _print_json(demo: Demo, settings: dict[str, Value], evidence: Iterator[Evide
     return any(isinstance(item, Claim) and not item.holds for item in items)
 
 
-def _play(demo: Demo, settings: dict[str, Value]) -> bool:
+def _keep(target: Path | None, demo: Demo, settings: dict[str, Value], items: Sequence[Evidence]) -> None:
+    """Save what was shown, where that was asked for."""
+    if target is not None:
+        from quizcli.view.saving import save
+
+        save(target, demo, settings, items)
+        typer.echo(f"Saved: {target}")
+
+
+def _play(demo: Demo, settings: dict[str, Value], target: Path | None) -> bool:
     """Show a run, on a terminal with a prediction before it and experiments after; returns whether a claim failed."""
     import sys
     from contextlib import ExitStack
@@ -201,6 +222,7 @@ def _play(demo: Demo, settings: dict[str, Value]) -> bool:
             console.print()
             console.print(demo.prediction.ask, style="heading")
             console.print(compare(demo.prediction, predicted, measured))
+        _keep(target, demo, settings, found.items)
         if keyboard is not None:
             _play_on(console, bench, settings, keyboard)
     return any(not claim.holds for claim in found.claims.values())
@@ -220,8 +242,8 @@ def _play_on(console: Console, bench: Bench, settings: dict[str, Value], keyboar
                 return
 
 
-def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> None:
-    """Two settings side by side, a sweep, or a claim under the setting that must break it."""
+def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> list[Evidence]:
+    """Two settings side by side, a sweep, or a claim under the setting that must break it; returns what was shown."""
     from quizcli.lab import experiments
     from quizcli.view import experiment
     from quizcli.view.terminal import make_console
@@ -231,14 +253,14 @@ def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> Non
     if wish.compare:
         changes = experiments.read_changes(demo, wish.compare)
         show_heading(console, demo, settings)
-        experiment.compare(console, bench, settings, changes)
-    elif wish.sweep:
+        return experiment.compare(console, bench, settings, changes)
+    if wish.sweep:
         over = experiments.read_sweep(demo, wish.sweep)
         watch = experiments.find_watched(demo, wish.watch) if wish.watch else None
         show_heading(console, demo, settings)
-        experiment.sweep(console, bench, settings, over, watch)
-    elif wish.falsify:
-        experiment.falsify(console, bench, settings, experiments.find_claim(demo, wish.falsify))
+        return experiment.sweep(console, bench, settings, over, watch)
+    experiment.falsify(console, bench, settings, experiments.find_claim(demo, wish.falsify or ""))
+    return []
 
 
 def _bench(demo: Demo, console: Console) -> Bench:

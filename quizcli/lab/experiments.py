@@ -42,13 +42,15 @@ class Bench(Protocol):
 
 @dataclass(slots=True)
 class Findings:
-    """What a run found, by name."""
+    """What a run found, by name, and all of it in its order."""
 
+    items: list[Evidence] = field(default_factory=list)
     measures: dict[str, float] = field(default_factory=dict)
     claims: dict[str, Claim] = field(default_factory=dict)
     plots: dict[str, Plot] = field(default_factory=dict)
 
     def add(self, item: Evidence) -> None:
+        self.items.append(item)
         if isinstance(item, Measure):
             self.measures[item.name] = item.value
         elif isinstance(item, Claim):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table as Grid
@@ -17,6 +19,11 @@ from quizcli.vocabulary import LETTERS
 
 SHADES = " ░▒▓█"
 WIDEST_PICTURE = 32
+"""Pixels side by side where each takes two characters; half blocks show twice as many."""
+NARROWEST_PICTURE = 16
+"""Characters: a smaller picture is enlarged as far as whole pixels go."""
+LONGEST_LABEL = 24
+"""Characters of a picture's name that are shown even where the picture is narrower."""
 
 
 def show_evidence(console: Console, demo: Demo, item: Evidence, drawing: str = "") -> None:
@@ -120,8 +127,8 @@ def _renderable(console: Console, item: Text | Table | Plot | Image, drawing: st
 
 def _measure(demo: Demo, measure: Measure) -> RenderableType:
     meaning = demo.measures.get(measure.name, "")
-    line = Line(f"  {inert(measure.name)} ", style="bold")
-    line.append(f"= {measure.value:.6g}")
+    line = Line("  ")
+    line.append(f"{inert(measure.name)} = {measure.value:.6g}", style="bold")
     if meaning:
         line.append(f"  {inert(meaning)}", style="dim")
     return line
@@ -152,7 +159,7 @@ def _cell(cell: str | float) -> str:
 
 
 def _image(console: Console, item: Image) -> RenderableType:
-    """Pictures side by side, two characters a pixel, in rows that fit the console."""
+    """Pictures side by side on one scale, in rows that fit the console."""
     values = [value for picture in item.pictures.values() for row in picture for value in row if math.isfinite(value)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
     shown = [_picture(console, label, picture, low, high) for label, picture in item.pictures.items()]
@@ -167,20 +174,51 @@ def _image(console: Console, item: Image) -> RenderableType:
 
 
 def _picture(console: Console, label: str, picture: Sequence[Sequence[float]], low: float, high: float) -> list[Line]:
-    """A picture's lines: gray blocks where there is color, else shades of characters."""
-    step = max(1, math.ceil(len(picture[0]) / WIDEST_PICTURE))
+    """A picture's lines under its name: two rows of pixels in one line of half blocks where the console has color and
+    Unicode, else two characters a pixel, in gray or in shades."""
+    halves = console.color_system is not None and knows_unicode(console)
     span = (high - low) or 1.0
-    lines = []
-    for row in list(picture)[::step]:
-        line = Line()
-        for value in list(row)[::step]:
-            level = min(1.0, max(0.0, (value - low) / span)) if math.isfinite(value) else 0.0
-            if console.color_system is None:
-                line.append(SHADES[round(level * (len(SHADES) - 1))] * 2)
-            else:
-                gray = round(20 + 225 * level)
-                line.append("  ", style=f"on rgb({gray},{gray},{gray})")
-        lines.append(line)
+    levels = [
+        [min(1.0, max(0.0, (value - low) / span)) if math.isfinite(value) else 0.0 for value in row]
+        for row in _fitted(picture, WIDEST_PICTURE if not halves else 2 * WIDEST_PICTURE)
+    ]
+    if halves:
+        zoom = max(1, NARROWEST_PICTURE // len(levels[0]))
+        levels = [[level for level in row for _ in range(zoom)] for row in levels for _ in range(zoom)]
+        lines = [
+            _half_blocks(top, bottom)
+            for top, bottom in zip_longest(levels[::2], levels[1::2], fillvalue=[None] * len(levels[0]))
+        ]
+    elif console.color_system is not None:
+        lines = [Line("").join(Line("  ", style=f"on {_gray(level)}") for level in row) for row in levels]
+    else:
+        lines = [Line("".join(SHADES[round(level * (len(SHADES) - 1))] * 2 for level in row)) for row in levels]
     name = Line(inert(label), style="dim")
-    name.truncate(max(len(lines[0]), 8), overflow="ellipsis")
+    name.truncate(max(len(lines[0]), LONGEST_LABEL), overflow="ellipsis")
     return [name, *lines]
+
+
+def _fitted(picture: Sequence[Sequence[float]], most: int) -> list[list[float]]:
+    """A picture of at most so many pixels a row: of a larger one the means of squares."""
+    step = max(1, math.ceil(len(picture[0]) / most))
+    rows, columns = len(picture), len(picture[0])
+    return [
+        [
+            statistics.fmean(value for row in picture[top : top + step] for value in row[left : left + step])
+            for left in range(0, columns, step)
+        ]
+        for top in range(0, rows, step)
+    ]
+
+
+def _half_blocks(top: Sequence[float | None], bottom: Sequence[float | None]) -> Line:
+    line = Line()
+    for above, below in zip(top, bottom, strict=True):
+        assert above is not None
+        line.append("▀", style=_gray(above) if below is None else f"{_gray(above)} on {_gray(below)}")
+    return line
+
+
+def _gray(level: float) -> str:
+    shade = round(20 + 225 * level)
+    return f"rgb({shade},{shade},{shade})"

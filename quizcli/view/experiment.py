@@ -10,7 +10,7 @@ from rich.text import Text
 from quizcli.errors import QuizError
 from quizcli.lab import experiments
 from quizcli.lab.catalog import ClaimSpec, Demo, Value
-from quizcli.lab.evidence import Claim, Plot, Progress
+from quizcli.lab.evidence import Evidence, Plot, Progress
 from quizcli.lab.experiments import Bench, Findings, Sweep
 from quizcli.view.evidence import ProgressLine, claim_line, show_evidence
 from quizcli.view.terminal import inert
@@ -31,19 +31,19 @@ def play(console: Console, bench: Bench, settings: Mapping[str, Value]) -> Findi
     return found
 
 
-def compare(console: Console, bench: Bench, base: Mapping[str, Value], changes: Mapping[str, Value]) -> list[Findings]:
-    """Run two settings, then show side by side what they measured, and their curves in one plot."""
+def compare(console: Console, bench: Bench, base: Mapping[str, Value], changes: Mapping[str, Value]) -> list[Evidence]:
+    """Run two settings, then show side by side what they measured, their curves in one plot; returns what is shown."""
     sides = [
         (experiments.describe(settings), _quietly(console, bench, settings))
         for settings in (dict(base), {**base, **changes})
     ]
-    show_evidence(console, bench.demo, experiments.beside(bench.demo, sides))
-    _show_plots(console, bench, experiments.overlaid(sides))
-    return [findings for _, findings in sides]
+    return _shown(console, bench, [experiments.beside(bench.demo, sides), *experiments.overlaid(sides)])
 
 
-def sweep(console: Console, bench: Bench, base: Mapping[str, Value], over: Sweep, watch: str | None = None) -> None:
-    """Run one value after the other, then show what was measured against it."""
+def sweep(
+    console: Console, bench: Bench, base: Mapping[str, Value], over: Sweep, watch: str | None = None
+) -> list[Evidence]:
+    """Run one value after the other, then show what was measured against it; returns what is shown."""
     runs = []
     with ProgressLine(console) as progress:
         for number, value in enumerate(over.values):
@@ -52,27 +52,22 @@ def sweep(console: Console, bench: Bench, base: Mapping[str, Value], over: Sweep
             runs.append(experiments.gather(shown.item for shown in bench.run(settings)))
     watched = [watch] if watch is not None else experiments.watched_in(bench.demo, runs)
     table, broken, plots = experiments.swept(bench.demo, over, runs, watched)
-    show_evidence(console, bench.demo, table)
-    if broken is not None:
-        show_evidence(console, bench.demo, broken)
     if not watched:
         console.print(Text("Nothing that this demo measures changes with it.", style="dim"))
-    _show_plots(console, bench, plots)
+    return _shown(console, bench, [table, *([] if broken is None else [broken]), *plots])
 
 
-def falsify(console: Console, bench: Bench, base: Mapping[str, Value], claim: ClaimSpec) -> Claim | None:
+def falsify(console: Console, bench: Bench, base: Mapping[str, Value], claim: ClaimSpec) -> None:
     """Measure one claim as it stands and under the setting that must break it."""
     console.print()
     console.print(Text(inert(claim.says), style="heading"))
-    last: Claim | None = None
     for settings in (dict(base), {**base, **claim.false_when}):
-        last = _quietly(console, bench, settings).claims.get(claim.name)
+        found = _quietly(console, bench, settings).claims.get(claim.name)
         console.print(Text(experiments.describe(settings), style="dim"))
-        if last is None:
+        if found is None:
             console.print(Text("the run ended without the claim", style="partly"))
         else:
-            console.print(claim_line(bench.demo, last))
-    return last
+            console.print(claim_line(bench.demo, found))
 
 
 def show_source(console: Console, demo: Demo) -> None:
@@ -196,6 +191,7 @@ def _quietly(console: Console, bench: Bench, settings: Mapping[str, Value]) -> F
     return found
 
 
-def _show_plots(console: Console, bench: Bench, plots: list[Plot]) -> None:
-    for plot in plots:
-        show_evidence(console, bench.demo, plot, bench.draw(plot))
+def _shown(console: Console, bench: Bench, items: list[Evidence]) -> list[Evidence]:
+    for item in items:
+        show_evidence(console, bench.demo, item, bench.draw(item) if isinstance(item, Plot) else "")
+    return items

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
+from xml.etree import ElementTree
 
 import pytest
 
@@ -412,3 +414,49 @@ def test_experiment_that_cannot_be_made_is_one_line(run: Run, options: tuple[str
     assert done.returncode == 2 and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert says in line
+
+
+# --- Saved ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [(), ("--sweep", "gap=0,1,2")])
+def test_what_is_shown_is_saved_as_picture_and_as_page(run: Run, tmp_path: Path, options: tuple[str, ...]) -> None:
+    for suffix in (".png", ".svg", ".HTML"):
+        target = tmp_path / f"saved{suffix}"
+        shown = assert_fine(run("demo", "softmax", "--classes", "3", *options, "--save", str(target)))
+        assert shown.endswith(f"Saved: {target}\n")
+    assert (tmp_path / "saved.png").read_bytes().startswith(b"\x89PNG")
+    assert ElementTree.parse(tmp_path / "saved.svg").getroot().tag.endswith("svg")
+    page = (tmp_path / "saved.HTML").read_text(encoding="utf-8")
+    assert "classes = 3" in page and ("sweep over gap" in page if options else "softmax outputs sum to 1" in page)
+
+
+def test_page_holds_what_the_terminal_shows(run: Run, tmp_path: Path) -> None:
+    shown = assert_fine(run("demo", "softmax", "--save", str(tmp_path / "page.html")))
+    page = html.unescape(re.sub(r"<[^>]*>", "", (tmp_path / "page.html").read_text(encoding="utf-8")))
+    claims = re.findall(r"\(measured\s+(\S+),", shown)
+    assert len(claims) == 10 and re.findall(r"\(measured\s+(\S+),", page) == claims
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("saved.pdf", "the file's name must end with .png, .svg, .html"),
+        ("no/folder/saved.html", "there is no folder"),
+    ],
+)
+def test_place_that_cannot_be_saved_to_is_said_before_anything_runs(run: Run, target: str, says: str) -> None:
+    done = run("demo", "softmax", "--save", target)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert says in line
+
+
+def test_picture_without_matplotlib_says_what_to_install(run: Run, tmp_path: Path) -> None:
+    package = tmp_path / "none" / "matplotlib"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ModuleNotFoundError(\"No module named 'matplotlib'\")\n")
+    done = run("demo", "softmax", "--save", str(tmp_path / "x.png"), changes={"PYTHONPATH": str(package.parent)})
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.strip().endswith("pip install 'dlquiz[plots]'")
+    assert run("demo", "softmax", "--save", str(tmp_path / "x.html")).returncode == 0
