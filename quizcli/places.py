@@ -43,3 +43,13 @@ def data_folder() -> Path:
     import platformdirs
 
     return Path(platformdirs.user_data_dir("dlquiz", appauthor=False))
+
+
+def config_file() -> Path:
+    """Where keys and looks can be set: `$DLQUIZ_HOME/config.toml`, else in the platform's folder for settings."""
+    home = os.environ.get("DLQUIZ_HOME")
+    if home:
+        return Path(home) / "config.toml"
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("dlquiz", appauthor=False)) / "config.toml"

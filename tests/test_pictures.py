@@ -11,14 +11,14 @@ from rich.console import Console
 from quizcli.lab.catalog import Catalog
 from quizcli.lab.evidence import Image
 from quizcli.view.evidence import LONGEST_LABEL, show_evidence
-from quizcli.view.theme import THEME
+from quizcli.view.theme import DARK
 from tests.banks import DEMOS
 
 
 def drawn(item: Image, colors: str | None = "truecolor", encoding: str = "utf-8", width: int = 80) -> str:
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, write_through=True)
     console = Console(
-        file=stream, width=width, force_terminal=True, color_system=colors, theme=THEME, legacy_windows=False
+        file=stream, width=width, force_terminal=True, color_system=colors, theme=DARK, legacy_windows=False
     )  # type: ignore[arg-type]
     show_evidence(console, Catalog(DEMOS).find("averaging"), item)
     assert isinstance(stream.buffer, io.BytesIO)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -43,6 +44,9 @@ def main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the home screen as JSON.")] = False,
+    _plain: Annotated[
+        bool, typer.Option("--plain", help="For screen readers, with any command: nothing drawn or written over.")
+    ] = False,
 ) -> None:
     """The interview-prep quiz for deep learning whose every answer can be run."""
     if context.invoked_subcommand is None:
@@ -60,6 +64,10 @@ def run(arguments: Sequence[str]) -> int:
     the way of all other errors.
     """
     command = typer.main.get_command(app)
+    if "--plain" in arguments:
+        # Wherever it stands; a demo's process has to know it too.
+        os.environ["DLQUIZ_PLAIN"] = "1"
+        arguments = [argument for argument in arguments if argument != "--plain"]
     try:
         with command.make_context("dlquiz", list(arguments)) as context:
             command.invoke(context)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from quizcli.config import config_changes
 from quizcli.errors import UsageError
-from quizcli.places import bank_folder, cache_folder, demo_folder
+from quizcli.places import bank_folder, cache_folder, config_file, demo_folder
 from quizcli.progress.events import system_clock
 from quizcli.progress.log import Log, LogError
 from quizcli.progress.safety import backups, count_events, restore
@@ -22,13 +23,23 @@ class Checkup:
         self.path = path
         self._say = say
         self.copies = backups(path)
-        places = {"progress": path, "cache": cache_folder(), "bank": bank_folder(), "demos": demo_folder()}
+        places = {
+            "progress": path,
+            "cache": cache_folder(),
+            "bank": bank_folder(),
+            "demos": demo_folder(),
+            "settings": config_file(),
+        }
         self.found: dict[str, Any] = {
             "places": {name: str(place) for name, place in places.items()},
             "backups": [{"date": copy.date, "events": copy.events} for copy in self.copies],
         }
         for name, place in places.items():
             self.say(f"{name:9} {place}")
+        changed = config_changes()
+        self.found["changed_settings"] = changed
+        for line in changed:
+            self.say(f"          {line}")
         for copy in self.copies:
             self.say(f"backup    {copy.date}: {'damaged' if copy.events is None else f'{copy.events} events'}")
 

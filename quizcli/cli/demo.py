@@ -232,14 +232,17 @@ def _play_on(console: Console, bench: Bench, settings: dict[str, Value], keyboar
     """Experiments key by key, until Enter."""
     from rich.text import Text
 
+    from quizcli.config import config
     from quizcli.view.experiment import Workbench
 
     workbench = Workbench(console, bench, keyboard.read, keyboard.line, settings)
+    actions = {config().after[action]: action for action in workbench.actions}
     while True:
-        console.print(Text(f"\n{workbench.KEYS}  Enter leaves", style="dim"))
-        while not workbench.handles(key := keyboard.read().lower()):
-            if key in ("enter", "escape", "q", " "):
+        console.print(Text(f"\n{workbench.keys}  Enter leaves", style="dim"))
+        while (key := keyboard.read()) not in actions:
+            if key in ("enter", "escape", config().after["quit"], " "):
                 return
+        workbench.act(actions[key])
 
 
 def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> list[Evidence]:
@@ -265,10 +268,9 @@ def _experiment(demo: Demo, settings: dict[str, Value], wish: Experiment) -> lis
 
 def _bench(demo: Demo, console: Console) -> Bench:
     from quizcli.lab.benches import OwnBench
-    from quizcli.lab.chart import Paper
-    from quizcli.view.terminal import knows_unicode
+    from quizcli.view.evidence import paper_of
 
-    return OwnBench(demo, Paper(console.width, console.color_system is not None, knows_unicode(console)))
+    return OwnBench(demo, paper_of(console))
 
 
 def show_heading(console: Console, demo: Demo, settings: dict[str, Value]) -> None:

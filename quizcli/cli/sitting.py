@@ -79,7 +79,7 @@ def sit(
 
     from quizcli.session import Session
     from quizcli.view.examiner import Examiner
-    from quizcli.view.terminal import make_console
+    from quizcli.view.terminal import is_plain, make_console
 
     session = Session(ids, library.question, seed, time.monotonic, keeper)
     examiner = Examiner(make_console(), session, library, _open_laboratory, keeper)
@@ -93,7 +93,7 @@ def sit(
     if open_keeper is not None:
         examiner.open_progress = open_progress_now
     try:
-        if sys.stdin.isatty() and examiner.console.is_terminal:
+        if sys.stdin.isatty() and examiner.console.is_terminal and not is_plain(examiner.console):
             from quizcli.view.interactive import KeyQuiz
 
             return 0 if KeyQuiz(examiner).run() else 130

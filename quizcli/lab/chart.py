@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +12,13 @@ from quizcli.lab.evidence import Evidence, Plot
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What a plot is drawn on: its width in characters, and what the terminal can show."""
+    """What a plot is drawn on: its width in characters, what the terminal can show, and whether it is to be told in
+    words instead (`plain`)."""
 
     width: int = 80
     color: bool = False
     unicode: bool = True
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ def draw(plot: Plot, paper: Paper) -> str:
     series = {label: points for label, points in series.items() if points[0]}
     if not series:
         return ""
+    if paper.plain:
+        return _in_words(plot, series)
     if plot.style == "bars":
         return _bars(plot, paper)
     from uniplot import plot_to_string
@@ -58,6 +62,21 @@ def draw(plot: Plot, paper: Paper) -> str:
     if plot.x_label:
         axis = next((place for place, line in enumerate(lines) if line.startswith("└")), len(lines) - 2) + 2
         lines.insert(axis, _cut(plot.x_label, width).center(width + 2).rstrip())
+    return "\n".join(lines)
+
+
+def _in_words(plot: Plot, series: Mapping[str, tuple[list[Any], list[float]]]) -> str:
+    """What a plot shows, for whoever cannot see it: each curve's ends and extremes, each bar."""
+    lines = [f"Plot: {plot.y_label or plot.name}" + (f", against {plot.x_label}" if plot.x_label else "")]
+    for label, (xs, ys) in series.items():
+        if plot.style == "bars":
+            lines.append(f"{label}: " + ", ".join(f"{x} {y:.4g}" for x, y in zip(xs, ys, strict=True)))
+            continue
+        low, high = min(zip(ys, xs, strict=True)), max(zip(ys, xs, strict=True))
+        lines.append(
+            f"{label}: from {ys[0]:.4g} at {xs[0]:.4g} to {ys[-1]:.4g} at {xs[-1]:.4g},"
+            f" lowest {low[0]:.4g} at {low[1]:.4g}, highest {high[0]:.4g} at {high[1]:.4g}"
+        )
     return "\n".join(lines)
 
 

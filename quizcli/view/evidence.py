@@ -12,9 +12,10 @@ from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from quizcli.lab.catalog import Demo, Prediction
+from quizcli.lab.chart import Paper
 from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
 from quizcli.view.prose import prose
-from quizcli.view.terminal import inert, knows_unicode
+from quizcli.view.terminal import inert, is_plain, knows_unicode
 from quizcli.vocabulary import LETTERS
 
 SHADES = " ░▒▓█"
@@ -39,6 +40,11 @@ def show_evidence(console: Console, demo: Demo, item: Evidence, drawing: str = "
         console.print(_renderable(console, item, drawing))
 
 
+def paper_of(console: Console) -> Paper:
+    """What plots are drawn on for a console."""
+    return Paper(console.width, console.color_system is not None, knows_unicode(console), is_plain(console))
+
+
 class ProgressLine:
     """How far a demo has come, in one line that is written over and leaves nothing behind; only on a terminal."""
 
@@ -55,7 +61,12 @@ class ProgressLine:
         self.clear()
 
     def show(self, item: Progress) -> None:
-        if self._console.is_terminal and item.of > 0 and self._console.width > self.WIDTH:
+        if (
+            self._console.is_terminal
+            and not is_plain(self._console)
+            and item.of > 0
+            and self._console.width > self.WIDTH
+        ):
             share = min(1.0, item.done / item.of)
             mark = "━" if knows_unicode(self._console) else "="
             self._console.file.write(f"\r  {mark * round(20 * share):<20} {share:4.0%}")
@@ -162,6 +173,9 @@ def _image(console: Console, item: Image) -> RenderableType:
     """Pictures side by side on one scale, in rows that fit the console."""
     values = [value for picture in item.pictures.values() for row in picture for value in row if math.isfinite(value)]
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
+    if is_plain(console):
+        sizes = (f"{label}, {len(picture)} by {len(picture[0])}" for label, picture in item.pictures.items())
+        return Line(f"Pictures, {inert(item.name)} (values {low:.3g} to {high:.3g}): {inert('; '.join(sizes))}")
     shown = [_picture(console, label, picture, low, high) for label, picture in item.pictures.items()]
     widest = max(len(line) for lines in shown for line in lines) + 2
     columns = max(1, console.width // widest)

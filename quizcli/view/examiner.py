@@ -17,7 +17,7 @@ from quizcli.model import Answer, Asked, Computed, Measured, Number, Question, R
 from quizcli.session import Session, can_be_asked, measured_from, measures_wanted
 from quizcli.view import question as screen
 from quizcli.view.prose import inline
-from quizcli.view.terminal import inert, knows_unicode
+from quizcli.view.terminal import inert, is_plain
 from quizcli.vocabulary import Rating, Settings
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Examiner:
         """Show the question. Raises WithdrawnError where what belongs to it cannot be shown."""
         try:
             total = self.session.done + self.session.left + 1
-            self.print(Rule(style="dim"))
+            self._rule()
             heading = screen.heading(asked.question, self.session.done + 1, total)
             if self.diary is not None:
                 heading.append(self.diary.time_left(self.session.left + 1), style="dim")
@@ -231,14 +231,12 @@ class Examiner:
             self.diary.mark(asked.question.id, text.strip())
             self.print(Text("Marked; dlquiz cards --marked lists what is.", style="dim"))
 
-    def show_everything(self, asked: Asked, verdict: Verdict | None) -> None:
+    def everything(self, asked: Asked, verdict: Verdict | None) -> RenderableType:
         """The full answer."""
         answer = verdict.measured.right if verdict is not None and verdict.measured is not None else None
         earned = verdict.earned if verdict is not None and asked.question.kind == "open" else None
-        self.print("")
-        self.print(
-            screen.everything(asked, answer, self.library.topic(asked.question.topic).references, self._belief, earned)
-        )
+        references = self.library.topic(asked.question.topic).references
+        return screen.everything(asked, answer, references, self._belief, earned)
 
     def show_demo(
         self,
@@ -284,13 +282,16 @@ class Examiner:
     def show_summary(self) -> None:
         from quizcli.view.summary import summary_of
 
-        self.print(Rule(style="dim"))
+        self._rule()
         self.print(summary_of(self.session.summary()))
 
     def print(self, what: RenderableType) -> None:
         self.console.print(what)
 
     # --- Inside --------------------------------------------------------------------------------------
+
+    def _rule(self) -> None:
+        self.print("" if is_plain(self.console) else Rule(style="dim"))
 
     def _bench(self, name: str, stopped: Callable[[], bool] | None = None) -> Bench:
         from quizcli.lab.benches import LaboratoryBench
@@ -311,9 +312,9 @@ class Examiner:
                 self.print("")
 
     def _paper(self) -> Paper:
-        from quizcli.lab.chart import Paper
+        from quizcli.view.evidence import paper_of
 
-        return Paper(self.console.width, self.console.color_system is not None, knows_unicode(self.console))
+        return paper_of(self.console)
 
     def _belief(self, name: str) -> str:
         return self.library.misconception(name)[0]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from rich.console import Console
 from rich.text import Text
 
+from quizcli.config import config
 from quizcli.errors import QuizError
 from quizcli.lab import experiments
 from quizcli.lab.catalog import ClaimSpec, Demo, Value
@@ -83,8 +84,6 @@ def show_source(console: Console, demo: Demo) -> None:
 class Workbench:
     """What can be done with a demo after a run, one key each. `read` gives a key, `line` a typed line."""
 
-    KEYS = "r run changed  c compare  w sweep  f falsify  s source"
-
     def __init__(
         self,
         console: Console,
@@ -99,24 +98,30 @@ class Workbench:
         self._line = line
         self._settings = dict(settings)
 
-    def handles(self, key: str) -> bool:
-        """Do what a key asks for; False where it is none of this bench."""
-        actions = {
-            "r": self._run_changed,
-            "c": self._compare,
-            "w": self._sweep,
-            "f": self._falsify,
-            "s": self._show_source,
+    @property
+    def actions(self) -> dict[str, Callable[[], None]]:
+        return {
+            "run": self._run_changed,
+            "compare": self._compare,
+            "sweep": self._sweep,
+            "falsify": self._falsify,
+            "source": self._show_source,
         }
-        if key not in actions:
-            return False
+
+    @property
+    def keys(self) -> str:
+        """The keys of its actions, for a status line."""
+        words = {"run": "run changed"}
+        return "  ".join(f"{config().after[action]} {words.get(action, action)}" for action in self.actions)
+
+    def act(self, action: str) -> None:
+        """Do one of the actions; what goes wrong is said."""
         try:
-            actions[key]()
+            self.actions[action]()
         except QuizError as error:
             self.console.print(Text(inert(str(error)), style="partly"))
         except KeyboardInterrupt:
             self.console.print(Text("\nThe demo was stopped.", style="dim"))
-        return True
 
     def _run_changed(self) -> None:
         changes = self._ask_changes("change")

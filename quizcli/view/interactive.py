@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
+from rich.control import Control
 from rich.text import Text
 
+from quizcli.config import config
 from quizcli.model import Answer, Asked, Choice, Debug, DontKnow, Number, Open, Order, Response, Said, Verdict
 from quizcli.reading import Unreadable, read_answer
 from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
+from quizcli.view.keys import ResizedError
 from quizcli.view.terminal import inert
 from quizcli.vocabulary import LETTERS, Rating
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from quizcli.lab.catalog import Demo
@@ -41,6 +47,11 @@ class KeyQuiz:
         self._keyboard: Keyboard | None = None
         self._open = ExitStack()
         self._status = ""
+        self._width = examiner.console.width
+        self._workbench: Workbench | None = None
+        self._key_before, self._key_after = config().before, config().after
+        self._before = {key: action for action, key in self._key_before.items()}
+        self._after = {key: action for action, key in self._key_after.items()}
 
     @property
     def keyboard(self) -> Keyboard:
@@ -86,8 +97,8 @@ class KeyQuiz:
         self.examiner.warm(asked)
         while True:
             self._show_status(self._asking_status(asked, typed, hidden, guessed))
-            key = self.keyboard.read()
-            if key == "enter" and typed == "-" and self.session.keeper is not None:
+            key = self._read(partial(self.examiner.present, asked, with_choices=not hidden))
+            if key == "enter" and typed == self._key_before["bury"] and self.session.keeper is not None:
                 # For a number `-` may begin a negative one; alone it means what it means everywhere.
                 return self._put_away("buried")
             if key == "enter":
@@ -111,29 +122,36 @@ class KeyQuiz:
                     return self._answered(asked, said, guessed)
             elif not hidden and (grown := self._typed(asked, typed, key)) is not None:
                 typed = grown
-            elif key == "g":
-                guessed = self.session.mark_guess()
-            elif key == "h":
-                self._clear_status()
-                self.examiner.hint()
-            elif key == "s":
-                self._clear_status()
-                self.session.skip()
-                return Next.ON
-            elif key in ("-", "@") and self.session.keeper is not None:
-                return self._put_away("buried" if key == "-" else "suspended")
-            elif key == "u":
-                if self.session.undo():
-                    self._note("Taken back.")
-                    return Next.ON
-                self._note("There is nothing to undo.")
-            elif key == "?":
-                self._note(self._keys_before(asked))
-            elif key == "q":
-                self._clear_status()
-                return Next.QUIT
-            elif key in ("d", "e"):
+            elif (action := self._before.get(key)) is not None:
+                if action == "guess":
+                    guessed = self.session.mark_guess()
+                elif (left := self._act_before(action, asked)) is not None:
+                    return left
+            elif key in (self._key_after["demo"], self._key_after["everything"]):
                 self._note("The demo and the explanation open after the answer.")
+
+    def _act_before(self, action: str, asked: Asked) -> Next | None:
+        """Do what a key asks for while the question stands; where it is left, where to go."""
+        if action == "hint":
+            self._clear_status()
+            self.examiner.hint()
+        elif action == "skip":
+            self._clear_status()
+            self.session.skip()
+            return Next.ON
+        elif action in ("bury", "suspend") and self.session.keeper is not None:
+            return self._put_away("buried" if action == "bury" else "suspended")
+        elif action == "undo":
+            if self.session.undo():
+                self._note("Taken back.")
+                return Next.ON
+            self._note("There is nothing to undo.")
+        elif action == "help":
+            self._note(self._keys_before(asked))
+        elif action == "quit":
+            self._clear_status()
+            return Next.QUIT
+        return None
 
     def _typed(self, asked: Asked, typed: str, key: str) -> str | None:
         """What stands typed after a key that belongs to an answer of this kind; None for any other key."""
@@ -181,7 +199,7 @@ class KeyQuiz:
             self.examiner.print(Text(f"You: {given}", style="dim"))
         self.examiner.show_verdict(asked, response, verdict)
         self.examiner.print("")
-        return self._judged(asked, verdict)
+        return self._judged(asked, response, verdict)
 
     def _tick(self, asked: Asked) -> Verdict:
         """The key points, unticked; letters toggle them until Enter."""
@@ -205,70 +223,95 @@ class KeyQuiz:
         self._clear_status()
         return self.session.tick(question.key_points[place].id for place in ticked)
 
-    def _judged(self, asked: Asked, verdict: Verdict) -> Next:
+    def _judged(self, asked: Asked, response: Response, verdict: Verdict) -> Next:
         proposed = f"{verdict.proposed.value} {screen.RATINGS[verdict.proposed]}"
         grades = "1-4 grade  " if verdict.right else ""
-        keys = f"Enter {proposed}   {grades}e everything  d demo  v void  q quit"
-        workbench: Workbench | None = None
+        key_of = self._key_after
+        keys = f"Enter {proposed}   {grades}" + "  ".join(
+            f"{key_of[action]} {action}" for action in ("everything", "demo", "void", "quit")
+        )
+        self._workbench = None
         while True:
             self._show_status(keys)
-            key = self.keyboard.read().lower()
-            if workbench is not None and key and key in "rcwfs":
-                self._clear_status()
-                workbench.handles(key)
-                self.examiner.print("")
-                continue
+            key = self._read(partial(self._show_judged, asked, response, verdict))
+            action = self._after.get(key) or self._after.get(key.lower())
             if key in ("enter", " ") and self._accept(None):
                 return Next.ON
             if key and key in "1234":
                 rating = Rating(int(key))
                 if not self.session.may_rate(rating):
-                    self._note("A wrong answer cannot be graded up; v takes it back uncounted.")
+                    self._note(f"A wrong answer cannot be graded up; {key_of['void']} takes it back uncounted.")
                 elif self._accept(rating):
                     return Next.ON
-            elif key == "e":
-                self._clear_status()
-                self.examiner.show_everything(asked, verdict)
-                self.examiner.print("")
-            elif key == "d":
-                self._clear_status()
-                bench = self.examiner.show_demo(asked, self._predict, self.keyboard.stops)
-                self.examiner.print("")
-                if bench is not None:
-                    from quizcli.view.experiment import Workbench
-
-                    workbench = Workbench(
-                        self.examiner.console,
-                        bench,
-                        self.keyboard.read,
-                        self.keyboard.line,
-                        self.examiner.settings(asked),
-                    )
-                    keys = f"Enter {proposed}   {workbench.KEYS}"
-            elif key == "n" and self.session.keeper is not None:
-                self._clear_status()
-                self.examiner.note(asked, self.keyboard.line("note> "))
-            elif key == "!" and self.session.keeper is not None:
-                self._clear_status()
-                self.examiner.mark(asked, self.keyboard.line("what seems wrong> "))
-            elif key == "v":
-                self._clear_status()
-                self.session.void()
-                self._note("Not counted; it comes again later.")
-                return Next.ON
-            elif key == "u":
-                self.session.undo()
-                self._note("Taken back.")
-                return Next.ON
-            elif key == "?":
-                self._note(
-                    "Enter or Space accepts the grade, 1 again, 2 hard, 3 good, 4 easy; e everything, d demo,"
-                    " v void (misread or mistyped: not counted), u take back, q quit"
-                    + ("; n note, ! mark as seeming wrong" if self.session.keeper is not None else "")
-                    + (f"; with the demo: {workbench.KEYS}" if workbench is not None else "")
-                )
-            elif key == "q" and self._accept(None):
+            elif action == "quit" and self._accept(None):
                 return Next.QUIT
+            elif action == "demo":
+                self._show_demo(asked)
+                if self._workbench is not None:
+                    keys = f"Enter {proposed}   {self._workbench.keys}"
+            elif action in ("void", "undo"):
+                return self._take_back(action)
+            elif action is not None:
+                self._act_after(action, asked, verdict)
+
+    def _show_demo(self, asked: Asked) -> None:
+        """The demo, and from then on what can be done with it."""
+        self._clear_status()
+        bench = self.examiner.show_demo(asked, self._predict, self.keyboard.stops)
+        self.examiner.print("")
+        if bench is not None:
+            from quizcli.view.experiment import Workbench
+
+            self._workbench = Workbench(
+                self.examiner.console, bench, self.keyboard.read, self.keyboard.line, self.examiner.settings(asked)
+            )
+
+    def _take_back(self, action: str) -> Next:
+        """The answer is not counted, or as if it had not been given."""
+        self._clear_status()
+        if action == "void":
+            self.session.void()
+            self._note("Not counted; it comes again later.")
+        else:
+            self.session.undo()
+            self._note("Taken back.")
+        return Next.ON
+
+    def _act_after(self, action: str, asked: Asked, verdict: Verdict) -> None:
+        """Do what a key asks for once the answer is there, and stay with the question."""
+        kept = self.session.keeper is not None
+        if action == "everything":
+            self._clear_status()
+            from quizcli.view.pager import page
+
+            self.examiner.print("")
+            page(self.examiner.console, self.examiner.everything(asked, verdict), self.keyboard.read, self._show_status)
+            self._clear_status()
+            self.examiner.print("")
+        elif action == "note" and kept:
+            self._clear_status()
+            self.examiner.note(asked, self.keyboard.line("note> "))
+        elif action == "mark" and kept:
+            self._clear_status()
+            self.examiner.mark(asked, self.keyboard.line("what seems wrong> "))
+        elif action == "help":
+            self._note(self._keys_after())
+        elif self._workbench is not None and action in self._workbench.actions:
+            self._clear_status()
+            self._workbench.act(action)
+            self.examiner.print("")
+
+    def _keys_after(self) -> str:
+        key = self._key_after
+        keeping = (
+            f"; {key['note']} note, {key['mark']} mark as seeming wrong" if self.session.keeper is not None else ""
+        )
+        bench = f"; with the demo: {self._workbench.keys}" if self._workbench is not None else ""
+        return (
+            f"Enter or Space accepts the grade, 1 again, 2 hard, 3 good, 4 easy; {key['everything']} everything,"
+            f" {key['demo']} demo, {key['void']} void (misread or mistyped: not counted), {key['undo']} take back,"
+            f" {key['quit']} quit{keeping}{bench}"
+        )
 
     def _predict(self, console: Console, demo: Demo) -> str | None:
         from quizcli.view.evidence import ask_prediction
@@ -278,6 +321,30 @@ class KeyQuiz:
     def _accept(self, rating: Rating | None) -> bool:
         self._clear_status()
         return self.examiner.accept(rating)
+
+    # --- A terminal of another size ------------------------------------------------------------------
+
+    def _read(self, show: Callable[[], None]) -> str:
+        """The next key. Where the terminal has got another width, what stands on it is shown anew, and the key is
+        empty; what is older stays in the scrollback as it was."""
+        console = self.examiner.console
+        try:
+            if console.width == self._width:
+                return self.keyboard.read(tells_of_size=True)
+        except ResizedError:
+            pass
+        if console.width != self._width:
+            self._width = console.width
+            self._status = ""
+            console.file.write("\n" * console.height)
+            console.control(Control.home(), Control.clear())
+            show()
+            self.examiner.print("")
+        return ""
+
+    def _show_judged(self, asked: Asked, response: Response, verdict: Verdict) -> None:
+        self.examiner.present(asked, with_choices=True)
+        self.examiner.show_verdict(asked, response, verdict)
 
     # --- The line at the bottom ----------------------------------------------------------------------
 
@@ -291,7 +358,7 @@ class KeyQuiz:
             text = f"{screen.advice(asked)} > {typed}"
         marks = " (a guess)" if guessed else ""
         keys = "Enter: I don't know" if not typed else "Enter submits"
-        return f"{text}{marks}   {keys}  ? keys"
+        return f"{text}{marks}   {keys}  {self._key_before['help']} keys"
 
     def _keys_before(self, asked: Asked) -> str:
         answer: dict[type, str] = {
@@ -301,8 +368,13 @@ class KeyQuiz:
             Debug: "digits name the line",
             Open: "Space types an answer",
         }
-        away = "- bury until tomorrow, @ suspend, " if self.session.keeper is not None else ""
-        return f"{answer[type(asked.question.body)]}, Enter submits; g guess, h hint, s skip, {away}u undo, q quit"
+        key = self._key_before
+        keeping = self.session.keeper is not None
+        away = f"{key['bury']} bury until tomorrow, {key['suspend']} suspend, " if keeping else ""
+        return (
+            f"{answer[type(asked.question.body)]}, Enter submits; {key['guess']} guess, {key['hint']} hint,"
+            f" {key['skip']} skip, {away}{key['undo']} undo, {key['quit']} quit"
+        )
 
     def _show_status(self, text: str) -> None:
         """One line that is written over; cut to the width, so that it never wraps."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import warnings
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from types import TracebackType
 from typing import Any
 
@@ -17,6 +18,10 @@ NAMES = {
     "KEY_ESCAPE": "escape",
     "KEY_TAB": "tab",
 }
+
+
+class ResizedError(Exception):
+    """The terminal has another size now: what stands on it was set for the old one."""
 
 
 class Keyboard:
@@ -40,9 +45,16 @@ class Keyboard:
     ) -> None:
         self._stack.close()
 
-    def read(self) -> str:
-        """The next key: a character, or one of `enter`, `backspace`, `escape`, `tab`; other keys are empty."""
-        return self._ahead.popleft() if self._ahead else self._named(self._keys().inkey())
+    def read(self, *, tells_of_size: bool = False) -> str:
+        """The next key: a character, or one of `enter`, `backspace`, `escape`, `tab`; other keys are empty.
+
+        With `tells_of_size` a ResizedError is raised where the terminal changes its size while nothing is pressed.
+        """
+        if self._ahead:
+            return self._ahead.popleft()
+        keys = self._keys()
+        with _told_of_new_size() if tells_of_size else nullcontext():
+            return self._named(keys.inkey())
 
     def stops(self) -> bool:
         """Whether Escape or `q` was pressed by now; other keys wait until they are read."""
@@ -105,6 +117,24 @@ class Keyboard:
                 self._terminal = blessed.Terminal()
             self._stack.enter_context(self._terminal.cbreak())
         return self._terminal
+
+
+@contextmanager
+def _told_of_new_size() -> Iterator[None]:
+    """Let a new size of the terminal end the wait for a key, where the platform tells of it."""
+    signal_of_size = getattr(signal, "SIGWINCH", None)
+    if signal_of_size is None:
+        yield
+        return
+
+    def tell(*_: object) -> None:
+        raise ResizedError
+
+    before = signal.signal(signal_of_size, tell)
+    try:
+        yield
+    finally:
+        signal.signal(signal_of_size, before)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, TextIO
 
+from rich.console import Group
 from rich.text import Text
 
 from quizcli.model import Answer, Asked, DontKnow, Response, Verdict
@@ -129,7 +130,7 @@ class LineQuiz:
         before: dict[str, Callable[[], object]] = {"h": self.examiner.hint, "s": self._skip}
         after: dict[str, Callable[[], object]] = {
             "d": lambda: self.examiner.show_demo(asked),
-            "e": lambda: self.examiner.show_everything(asked, verdict),
+            "e": lambda: self.examiner.print(Group("", self.examiner.everything(asked, verdict))),
             "v": self._void,
         }
         if self.session.keeper is not None:

@@ -57,11 +57,11 @@ def _page(demo: Demo, settings: Mapping[str, Value], items: Sequence[Evidence]) 
     from quizcli.lab.chart import Paper, draw
     from quizcli.view.evidence import show_evidence
     from quizcli.view.terminal import inert
-    from quizcli.view.theme import THEME
+    from quizcli.view.theme import DARK
 
     stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
     console = Console(
-        file=stream, width=PAGE_WIDTH, force_terminal=True, color_system="truecolor", theme=THEME, record=True,
+        file=stream, width=PAGE_WIDTH, force_terminal=True, color_system="truecolor", theme=DARK, record=True,
         markup=False, highlight=False, emoji=False, no_color=False,
     )  # fmt: skip
     console.print(Text(inert(demo.title), style="heading"))

@@ -69,22 +69,40 @@ def make_console(stream: TextIO | None = None) -> Console:
 
     `NO_COLOR` and `COLUMNS` are honored; where the output is no terminal it is 80 columns wide.
     """
-    from rich.console import Console
+    from rich.console import Console, ConsoleDimensions
 
-    from quizcli.view.theme import THEME
+    from quizcli.config import config
+    from quizcli.view.theme import theme_of
 
-    class PipeAwareConsole(Console):
-        """Rich leaves with exit code 1 when the reader of a pipe is gone; here that is nobody's fault."""
+    class OwnConsole(Console):
+        """Lines no wider than can be read well, at whatever size the terminal has now."""
+
+        plain = config().plain
+
+        @property
+        def size(self) -> ConsoleDimensions:
+            found = super().size
+            return ConsoleDimensions(min(found.width, WIDEST), found.height)
+
+        @size.setter
+        def size(self, new: tuple[int, int]) -> None:
+            self._width, self._height = new
 
         def on_broken_pipe(self) -> None:
+            # Rich leaves with exit code 1 when the reader of a pipe is gone; here that is nobody's fault.
             raise BrokenPipeError
 
-    console = PipeAwareConsole(file=stream, theme=THEME, markup=False, highlight=False, emoji=False, soft_wrap=False)
+    console = OwnConsole(
+        file=stream, theme=theme_of(config().theme), markup=False, highlight=False, emoji=False, soft_wrap=False
+    )
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 80
-    if console.width > WIDEST:
-        console.width = WIDEST
     return console
+
+
+def is_plain(console: Console) -> bool:
+    """Whether a screen reader reads what is printed: no lines drawn, no pictures, nothing written over."""
+    return bool(getattr(console, "plain", False))
 
 
 def knows_unicode(console: Console) -> bool:

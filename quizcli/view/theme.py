@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+
 from rich.theme import Theme
 
-THEME = Theme(
+DARK = Theme(
     {
         "right": "bold green",
         "wrong": "bold red",
@@ -15,3 +17,18 @@ THEME = Theme(
         "heading": "bold",
     }
 )
+
+LIGHT = Theme({**DARK.styles, **Theme({"partly": "bold magenta", "code": "blue"}, inherit=False).styles})
+"""Yellow and cyan are hardly seen on white."""
+
+
+def theme_of(name: str) -> Theme:
+    """The theme of that name; `auto` goes by what the terminal says of its colors: dark where it says nothing."""
+    if name == "auto":
+        name = "light" if _background() in ("7", "15") else "dark"
+    return LIGHT if name == "light" else DARK
+
+
+def _background() -> str:
+    """The number of the background color, as many terminals tell it: `COLORFGBG=0;15`."""
+    return os.environ.get("COLORFGBG", "").rpartition(";")[2]

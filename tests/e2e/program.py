@@ -212,6 +212,15 @@ class Terminal(_Driven):
         """Send keys, all at once."""
         os.write(self.keyboard, keys.encode())
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Give the terminal another size, as a person does who drags its corner."""
+        import fcntl
+        import termios
+
+        self.screen.resize(rows, columns)
+        self._edgeless.resize(rows, 2_000)
+        fcntl.ioctl(self.keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def wait_for_status(self, *texts: str) -> None:
         """Wait until the line in which the cursor stands holds all these texts."""
         self.wait_until(lambda: all(text in self.status for text in texts), f"a last line with {texts}")
