@@ -9,13 +9,15 @@ from typing import Annotated
 import typer
 
 from quizcli import __version__
-from quizcli.cli import bank, browse, cards, demo, doctor, home, optimize, practice, stats, study
+from quizcli.cli import bank, browse, cards, demo, doctor, explain, home, optimize, practice, stats, study
 from quizcli.errors import UsageError
+
+COMPLETE = "_DLQUIZ_COMPLETE"
+"""Set by the shell that wants to know what could come next."""
 
 app = typer.Typer(
     name="dlquiz",
     epilog="Start with: dlquiz practice",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -27,6 +29,7 @@ cards.register(app)
 doctor.register(app)
 stats.register(app)
 demo.register(app)
+explain.register(app)
 browse.register(app)
 app.add_typer(bank.app, name="bank")
 
@@ -64,6 +67,10 @@ def run(arguments: Sequence[str]) -> int:
     the way of all other errors.
     """
     command = typer.main.get_command(app)
+    if (wanted := os.environ.get(COMPLETE)) is not None:
+        from typer.completion import shell_complete
+
+        return shell_complete(command, {}, "dlquiz", COMPLETE, wanted)
     if "--plain" in arguments:
         # Wherever it stands; a demo's process has to know it too.
         os.environ["DLQUIZ_PLAIN"] = "1"

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quizcli.cli.completing import topics
+
 if TYPE_CHECKING:
     from quizcli.progress.progress import Progress
 
-Names = Annotated[list[str], typer.Argument(metavar="ID...", help="Questions, by their ids.")]
+Names = Annotated[list[str], typer.Argument(metavar="ID...", help="Questions, by their ids.", autocompletion=topics)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
 
 

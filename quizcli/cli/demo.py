@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quizcli.cli.completing import DemoCommand, assignments, claims, demos, quantities
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
@@ -28,6 +30,7 @@ measures a claim under the setting that must break it."""
 def register(app: typer.Typer) -> None:
     app.command(
         "demo",
+        cls=DemoCommand,
         help=HELP,
         add_help_option=False,
         context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
@@ -36,21 +39,43 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="The demo to run.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="The demo to run.",
+            autocompletion=demos,
+        ),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the evidence as JSON.")] = False,
     source: Annotated[bool, typer.Option("--source", help="Show the demo's code.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback when the demo fails.")] = False,
     compare: Annotated[
-        str | None, typer.Option("--compare", metavar="NAME=VALUE,...", help="Run other settings beside these.")
+        str | None,
+        typer.Option(
+            "--compare", metavar="NAME=VALUE,...", help="Run other settings beside these.", autocompletion=assignments
+        ),
     ] = None,
     sweep: Annotated[
-        str | None, typer.Option("--sweep", metavar="NAME=VALUE,VALUE,...", help="Run it over values of one parameter.")
+        str | None,
+        typer.Option(
+            "--sweep",
+            metavar="NAME=VALUE,VALUE,...",
+            help="Run it over values of one parameter.",
+            autocompletion=assignments,
+        ),
     ] = None,
     watch: Annotated[
-        str | None, typer.Option("--watch", metavar="NAME", help="The measure or claim that a sweep draws.")
+        str | None,
+        typer.Option(
+            "--watch", metavar="NAME", help="The measure or claim that a sweep draws.", autocompletion=quantities
+        ),
     ] = None,
     falsify: Annotated[
-        str | None, typer.Option("--falsify", metavar="CLAIM", help="Measure a claim under what must break it.")
+        str | None,
+        typer.Option(
+            "--falsify", metavar="CLAIM", help="Measure a claim under what must break it.", autocompletion=claims
+        ),
     ] = None,
     save: Annotated[
         str | None, typer.Option("--save", metavar="FILE", help="Save what is shown as FILE.png, .svg or .html.")

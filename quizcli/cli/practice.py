@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from quizcli.cli.completing import kinds, levels, skills, topics
 from quizcli.vocabulary import KINDS, LEVELS, SKILLS
 
 if TYPE_CHECKING:
@@ -18,14 +19,36 @@ def register(app: typer.Typer) -> None:
 
 def practice(
     what: Annotated[
-        list[str] | None, typer.Argument(metavar="[AREA|TOPIC|ID]...", help="What to practice; everything if none.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[AREA|TOPIC|ID]...", help="What to practice; everything if none.", autocompletion=topics
+        ),
     ] = None,
     count: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many questions.")] = 10,
     kind: Annotated[
-        str | None, typer.Option("--kind", help=f"Only questions of this kind: {', '.join(KINDS)}.")
+        str | None,
+        typer.Option(
+            "--kind",
+            help=f"Only questions of this kind: {', '.join(KINDS)}.",
+            autocompletion=kinds,
+        ),
     ] = None,
-    level: Annotated[str | None, typer.Option("--level", help=f"Only of this level: {', '.join(LEVELS)}.")] = None,
-    skill: Annotated[str | None, typer.Option("--skill", help=f"Only for this skill: {', '.join(SKILLS)}.")] = None,
+    level: Annotated[
+        str | None,
+        typer.Option(
+            "--level",
+            help=f"Only of this level: {', '.join(LEVELS)}.",
+            autocompletion=levels,
+        ),
+    ] = None,
+    skill: Annotated[
+        str | None,
+        typer.Option(
+            "--skill",
+            help=f"Only for this skill: {', '.join(SKILLS)}.",
+            autocompletion=skills,
+        ),
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Choose and draw in a way that can be repeated.")] = None,
     missed: Annotated[bool, typer.Option("--missed", help="Only questions whose newest answer was wrong.")] = False,
     no_record: Annotated[bool, typer.Option("--no-record", help="Leave no trace in your progress.")] = False,

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from quizcli.cli.completing import topics
+
 
 def register(app: typer.Typer) -> None:
     for command in (study, due, undo):
@@ -14,7 +16,12 @@ def register(app: typer.Typer) -> None:
 
 def study(
     what: Annotated[
-        list[str] | None, typer.Argument(metavar="[AREA|TOPIC]...", help="What to study; everything if none.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[AREA|TOPIC]...",
+            help="What to study; everything if none.",
+            autocompletion=topics,
+        ),
     ] = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, max=100_000, help="At most so many questions.")] = None,
     new: Annotated[

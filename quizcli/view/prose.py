@@ -16,33 +16,35 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 _INLINE = re.compile(r"`([^`\n]+)`|\*\*(\S(?:[^*\n]*\S)?)\*\*")
-_ITEM = re.compile(r"\s*- +")
+ITEM = re.compile(r"\s*- +")
 
 
 def prose(text: str, style: str = "") -> RenderableType:
     """A text of a bank, reflowed to the console's width."""
-    blocks: list[RenderableType] = []
-    for number, block in enumerate(_blocks(inert(text))):
+    shown: list[RenderableType] = []
+    for number, block in enumerate(blocks(inert(text))):
         if number:
-            blocks.append(Text(""))
-        blocks.append(_render(block, style))
-    return Group(*blocks)
+            shown.append(Text(""))
+        shown.append(_render(block, style))
+    return Group(*shown)
 
 
 def inline(text: str, style: str = "") -> Text:
     """One paragraph, with `code` and **bold**."""
     found = Text(style=style)
-    position = 0
-    text = inert(text)
-    for match in _INLINE.finditer(text):
-        found.append(text[position : match.start()])
-        if match.group(1) is not None:
-            found.append(match.group(1), style="code")
-        else:
-            found.append(match.group(2), style="bold")
-        position = match.end()
-    found.append(text[position:])
+    for part, kind in spans(inert(text)):
+        found.append(part, style=kind or None)
     return found
+
+
+def spans(text: str) -> Iterator[tuple[str, str]]:
+    """A paragraph in parts, each with `code`, `bold` or nothing as its style."""
+    position = 0
+    for match in _INLINE.finditer(text):
+        yield text[position : match.start()], ""
+        yield (match.group(1), "code") if match.group(1) is not None else (match.group(2), "bold")
+        position = match.end()
+    yield text[position:], ""
 
 
 def code_block(code: str, numbered: bool = False) -> RenderableType:
@@ -59,7 +61,7 @@ def code_block(code: str, numbered: bool = False) -> RenderableType:
     return Padding(shown, (0, 0, 0, 2))
 
 
-def _blocks(text: str) -> Iterator[list[str]]:
+def blocks(text: str) -> Iterator[list[str]]:
     """Paragraphs, list items and fenced code, each as its lines; code keeps its opening fence as first line."""
     block: list[str] = []
     fenced = False
@@ -85,16 +87,16 @@ def _blocks(text: str) -> Iterator[list[str]]:
 def _render(block: list[str], style: str) -> RenderableType:
     if block[0] == "```":
         return code_block("\n".join(block[1:]))
-    if any(_ITEM.match(line) for line in block):
-        return Group(*(_item(lines, style) for lines in _items(block)))
+    if any(ITEM.match(line) for line in block):
+        return Group(*(_item(lines, style) for lines in items(block)))
     return inline(" ".join(line.strip() for line in block), style)
 
 
-def _items(block: list[str]) -> list[list[str]]:
+def items(block: list[str]) -> list[list[str]]:
     """Lines of a block with list items, grouped into items (and what stands before the first)."""
     groups: list[list[str]] = []
     for line in block:
-        if not groups or _ITEM.match(line):
+        if not groups or ITEM.match(line):
             groups.append([line])
         else:
             groups[-1].append(line)
@@ -103,10 +105,10 @@ def _items(block: list[str]) -> list[list[str]]:
 
 def _item(lines: list[str], style: str) -> RenderableType:
     text = " ".join(line.strip() for line in lines)
-    if not _ITEM.match(lines[0]):
+    if not ITEM.match(lines[0]):
         return inline(text, style)
     grid = two_columns(width=1)
-    grid.add_row("•", inline(_ITEM.sub("", text, count=1), style))
+    grid.add_row("•", inline(ITEM.sub("", text, count=1), style))
     return grid
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +94,18 @@ def test_bank_of_these_tests_has_no_problem(run: Run) -> None:
     done = run("bank", "check", "--prove", "--seeds", "1", str(BANK))
     assert (done.returncode, done.stderr) == (0, "")
     assert "no problem" in done.stdout
+
+
+def test_topic_is_saved_as_a_study_sheet(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "sheet.html"
+    assert run("explain", "shares", "--save", str(target)).stdout == f"Saved: {target}\n"
+    page = target.read_text(encoding="utf-8")
+    assert "shares/factor" in page and "A factor stretches the differences between logits." in page
+    assert "{answer}" not in page and "{gap}" not in page
+    for arguments, says in (
+        (("explain", "shares/factor", "--save", str(target)), "--save keeps a whole topic"),
+        (("explain", "shres", "--save", str(target)), "(did you mean 'shares'?)"),
+        (("explain", "shares", "--save", "sheet.pdf"), "must end with .html"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 2 and says in done.stderr and len(done.stderr.splitlines()) == 1
