@@ -110,18 +110,25 @@ def ask_prediction(console: Console, demo: Demo, read_key: Callable[[], str]) ->
 
 
 def compare(prediction: Prediction, predicted: str | None, measured: float) -> RenderableType:
-    """What was predicted beside what was measured."""
+    """What was measured among what could be predicted, and what was."""
     held = prediction.matching(measured)
-    line = Line("Measured: ", style="bold")
-    line.append(f"{measured:.6g}")
-    if held is not None:
-        line.append(f", that is: {inert(held.says)}")
-    if predicted is None:
-        return line
-    right = held is not None and held.says == predicted
-    own = Line("You said: ", style="bold")
-    own.append(inert(predicted) + ("  ✓" if right else "  ✗"), style="right" if right else "wrong")
-    return Group(own, line)
+    grid = Grid.grid(padding=(0, 2, 0, 0))
+    grid.add_column(no_wrap=True)
+    grid.add_column()
+    grid.add_column()
+    for letter, guess in zip(LETTERS, prediction.choices, strict=False):
+        here, said = guess is held, guess.says == predicted
+        note = Line()
+        if here:
+            note.append(f"◆ measured {measured:.6g}  ", style="right")
+        if said:
+            note.append(f"{'✓' if here else '✗'} you said this", style="right" if here else "wrong")
+        grid.add_row(
+            Line(f" {letter}", style="bold" if here else "dim"), Line(inert(guess.says), "bold" if here else ""), note
+        )
+    if held is None:
+        return Group(grid, Line(f"Measured {measured:.6g}: none of these.", style="bold"))
+    return grid
 
 
 def _renderable(console: Console, item: Text | Table | Plot | Image, drawing: str) -> RenderableType:

@@ -192,7 +192,8 @@ class Examiner:
         self.print("")
         self.print(screen.verdict_line(asked, response, verdict))
         self.print(screen.short(asked, verdict))
-        what = screen.missed(asked, response, verdict, self._belief)
+        room = 0 if is_plain(self.console) else min(screen.LONGEST_BAR, self.console.width - 3 * screen.BESIDE)
+        what = screen.missed(asked, response, verdict, self._belief, room)
         if what is not None:
             self.print("")
             self.print(what)

@@ -93,13 +93,25 @@ def verdict_line(asked: Asked, response: Response, verdict: Verdict) -> Text:
     return line.append(f"  {asked.question.id}", style="dim")
 
 
+BESIDE = 8
+"""Characters of the names of the bars that compare two values."""
+
+SHORTEST_BAR, LONGEST_BAR = 8, 40
+
+
 def short(asked: Asked, verdict: Verdict) -> RenderableType:
     """The direct answer."""
     return inline(asked.fill(asked.question.short, verdict.measured.right if verdict.measured else None), style="bold")
 
 
-def missed(asked: Asked, response: Response, verdict: Verdict, says: Callable[[str], str]) -> RenderableType | None:
-    """What was missed and why; None where nothing was. `says` turns a misconception's id into its words."""
+def missed(
+    asked: Asked, response: Response, verdict: Verdict, says: Callable[[str], str], bar: int = 0
+) -> RenderableType | None:
+    """What was missed and why; None where nothing was.
+
+    `says` turns a misconception's id into its words. Two values are drawn as bars of at most `bar` characters, or told
+    in words where there is no room for any.
+    """
     body, answer = asked.question.body, response.answer
     parts: list[RenderableType] = []
     if isinstance(body, Choice) and not verdict.right:
@@ -107,17 +119,16 @@ def missed(asked: Asked, response: Response, verdict: Verdict, says: Callable[[s
         for place, index in enumerate(asked.order):
             option = body.options[index]
             if option.correct != (index in chosen):
-                sign = "right" if option.correct else "not so"
-                parts.append(
-                    _reason(f"{LETTERS[place]} ({sign})", f"{asked.fill(option.says)}: {asked.fill(option.why)}")
-                )
+                sign = Text("✓", style="right") if option.correct else Text("✗", style="wrong")
+                parts.append(_row(sign.append(f" {LETTERS[place]}"), inline(asked.fill(option.says), style="bold")))
+                parts.append(Padding(inline(asked.fill(option.why)), (0, 0, 0, 4)))
                 if option.holds:
-                    parts.append(Padding(inline(f"A common belief: {says(option.holds)}", style="dim"), (0, 0, 0, 3)))
+                    parts.append(Padding(inline(f"A common belief: {says(option.holds)}", style="dim"), (0, 0, 0, 4)))
     elif isinstance(body, Number) and not verdict.right and verdict.measured is not None:
         right = show_number(verdict.measured.right)
         parts.append(Text(f"The value is {right}{' ' + inert(body.unit) if body.unit else ''} ({body.within})."))
         if isinstance(answer, Given):
-            parts.append(Text(f"You gave {show_number(answer.value)}.", style="dim"))
+            parts += _beside(answer.value, verdict.measured.right, body, bar)
         if verdict.mistake is not None:
             parts.append(_reason("that is", asked.fill(verdict.mistake.why, verdict.measured.right)))
     elif isinstance(body, Order) and not verdict.right:
@@ -243,9 +254,30 @@ def _in_order(asked: Asked, body: Order) -> RenderableType:
 
 
 def _reason(label: str, text: str) -> RenderableType:
-    line = Text(f"{label}  ", style="partly")
+    line = Text()
+    line.append(f"{label}  ", style="partly")
     line.append_text(inline(text))
     return line
+
+
+def _beside(given: float, right: float, body: Number, bar: int) -> list[RenderableType]:
+    """The value given drawn beside the right one, as bars: by size, or by powers of ten where factors count."""
+    from math import isfinite, log10
+
+    sizes = (abs(given), abs(right))
+    if body.within.kind == "factor" and min(sizes) > 0:
+        low = min(log10(size) for size in sizes) - 1
+        sizes = (log10(sizes[0]) - low, log10(sizes[1]) - low)
+    largest = max(sizes)
+    if bar < SHORTEST_BAR or not largest or not isfinite(largest):
+        return [Text(f"You gave {show_number(given)}.", style="dim")]
+    return [
+        _row(
+            Text(f"{label:>{BESIDE}}", style="dim"),
+            Text("━" * max(1, round(bar * size / largest)), style=style).append(f" {show_number(value)}"),
+        )
+        for label, size, value, style in (("you gave", sizes[0], given, "wrong"), ("right", sizes[1], right, "right"))
+    ]
 
 
 def _row(sign: Text, text: Text) -> RenderableType:

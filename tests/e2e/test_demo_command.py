@@ -96,7 +96,7 @@ def test_run_shows_evidence_claims_and_what_was_measured(run: Run) -> None:
     assert "✓ holds softmax outputs sum to 1, whatever the logits (measured" in " ".join(shown.split())
     assert "✗ fails" not in shown
     assert f"two-class = {1 / (1 + math.exp(-2)):.6g}" in shown
-    assert shown.rstrip().endswith("Measured: 1, that is: none")
+    assert shown.rstrip().endswith("◆ measured 1")
     assert "Your prediction?" not in shown
     assert [line for line in shown.splitlines() if len(line) > 80] == []
 
@@ -316,7 +316,7 @@ def test_progress_is_written_over_and_leaves_nothing_behind(open_terminal: Open,
         terminal.wait_for("Enter leaves")
         terminal.press(ENTER)
         assert terminal.wait_for_end() == 0
-        assert "Measured: 0.5, that is: small" in terminal.seen
+        assert "◆ measured 0.5" in terminal.seen
         assert "%" not in terminal.seen, f"{last} of 3"
         assert "━" not in terminal.seen
 

@@ -179,7 +179,7 @@ def test_session_of_twenty_columns_works(open_terminal: Open) -> None:
     terminal.press("d")
     terminal.wait_for("Your prediction?")
     terminal.press("a")
-    terminal.wait_for("You said:")
+    terminal.wait_for("measured")
     terminal.wait_for_status("Enter 1")
     for _ in ids:
         terminal.press(ENTER + " " + "?" + ENTER)
@@ -404,14 +404,14 @@ def test_demo_asks_for_a_prediction_and_compares_it(open_terminal: Open) -> None
     terminal.wait_for("Your prediction?")
     assert "nan-share = " not in terminal.seen
     terminal.press("xb")
-    terminal.wait_for("You said: all but the largest  ✗")
-    terminal.wait_for("Measured: 1, that is: none")
+    terminal.wait_for("all but the largest  ✗ you said this")
+    terminal.wait_for("◆ measured 1")
     terminal.wait_for_status("Enter 3 Good")
     terminal.press("d")
     terminal.wait_for("Your prediction?", 2)
     terminal.press(ENTER)
-    terminal.wait_for("Measured: 1, that is: none", 2)
-    assert terminal.seen.count("You said:") == 1
+    terminal.wait_for("◆ measured 1", 2)
+    assert terminal.seen.count("you said this") == 1
     terminal.wait_for_status("Enter 3 Good")
     terminal.press(ENTER)
     terminal.wait_for("Right: 1 of 1")
@@ -569,7 +569,7 @@ def test_demo_command_asks_first_and_compares_at_the_end(open_terminal: Open) ->
     assert "with classes = 3" in terminal.shown
     assert "total = " not in terminal.seen
     terminal.press("c")
-    terminal.wait_for("You said: none  ✓")
+    terminal.wait_for("◆ measured 1  ✓ you said this")
     terminal.wait_for("Enter leaves")
     terminal.press(ENTER)
     assert terminal.wait_for_end() == 0
