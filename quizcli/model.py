@@ -331,6 +331,7 @@ class Response:
     answer: Answer
     guessed: bool = False
     hints: int = 0
+    sure: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ class _Standing:
     since: float
     hints: int = 0
     guessed: bool = False
+    sure: float | None = None
     response: Response | None = None
     heard: Heard | None = None
     verdict: Verdict | None = None
@@ -190,6 +191,10 @@ class Session:
         standing.guessed = (not standing.guessed) if guessed is None else guessed
         return standing.guessed
 
+    def mark_sure(self, sure: float | None) -> None:
+        """Say how sure one is of the coming answer: the chance, from 0 to 1, that it is right."""
+        self._stand().sure = sure
+
     # --- Judging -------------------------------------------------------------------------------------
 
     def submit(self, answer: Answer, measured: Measured | None = None) -> Verdict:
@@ -197,7 +202,10 @@ class Session:
         standing = self._stand()
         question = standing.asked.question
         standing.seconds = self.clock() - standing.since
-        standing.response = Response(answer, standing.guessed and not isinstance(answer, DontKnow), standing.hints)
+        known = not isinstance(answer, DontKnow)
+        standing.response = Response(
+            answer, standing.guessed and known, standing.hints, standing.sure if known else None
+        )
         if question.kind == "open":
             text = answer.text if isinstance(answer, Said) else ""
             standing.heard = listen(text, question.key_points)

@@ -62,6 +62,7 @@ class Stats:
     skills: dict[str, Standing] = field(default_factory=dict)
     misconceptions: dict[str, int] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    confidence: dict[float, Recalled] = field(default_factory=dict)
 
     @property
     def streak(self) -> int:
@@ -135,6 +136,10 @@ def _read_answers(found: Stats, answers: Iterable[Event], entries: dict[str, Ent
         found.answers += 1
         by_day[event.day] += 1
         held.update(event.body.get("held", ()))
+        if "sure" in event.body:
+            sure = float(event.body["sure"])
+            right = event.rating is not Rating.AGAIN
+            found.confidence[sure] = found.confidence.get(sure, Recalled()).plus(bool(event.body.get("right", right)))
         if "seconds" in event.body:
             seconds[kind].append(float(event.body["seconds"]))
         if days_of[card] and event.day not in days_of[card]:

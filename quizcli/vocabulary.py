@@ -16,6 +16,9 @@ SKILLS: Final = ("recall", "reasoning", "computation", "prediction", "debugging"
 LETTERS: Final = "abcdef"
 """Options, steps and key points are called by these, so a question has at most six of each."""
 
+CONFIDENCE: Final = {1: 0.5, 2: 0.7, 3: 0.9, 4: 0.99}
+"""How sure one can say to be, by key: the chance of being right."""
+
 Scalar = int | float | bool | str
 Settings = Mapping[str, Scalar]
 """Values of parameters of a demo's `run`."""

@@ -51,6 +51,7 @@ def practice(
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Choose and draw in a way that can be repeated.")] = None,
     missed: Annotated[bool, typer.Option("--missed", help="Only questions whose newest answer was wrong.")] = False,
+    confidence: Annotated[bool, typer.Option("--confidence", help="Ask too how sure you are of each answer.")] = False,
     no_record: Annotated[bool, typer.Option("--no-record", help="Leave no trace in your progress.")] = False,
 ) -> None:
     """Be quizzed: questions of all topics, of some, or those named by their ids."""
@@ -86,4 +87,5 @@ def practice(
     if not ids:
         typer.echo(nothing)
         return
-    raise typer.Exit(sit(library, ids, str(chosen_seed), None, None if no_record else open_keeper))
+    keep = None if no_record else open_keeper
+    raise typer.Exit(sit(library, ids, str(chosen_seed), None, keep, confidence=confidence))

@@ -69,6 +69,8 @@ def sit(
     seed: str,
     keeper: ProgressKeeper | None,
     open_keeper: Callable[[], ProgressKeeper | None] | None = None,
+    *,
+    confidence: bool = False,
 ) -> int:
     """Ask these questions, by keys on a terminal and by lines elsewhere; returns the exit code.
 
@@ -82,7 +84,7 @@ def sit(
     from quizcli.view.terminal import is_plain, make_console
 
     session = Session(ids, library.question, seed, time.monotonic, keeper)
-    examiner = Examiner(make_console(), session, library, _open_laboratory, keeper)
+    examiner = Examiner(make_console(), session, library, _open_laboratory, keeper, confidence)
 
     def open_progress_now() -> None:
         nonlocal keeper

@@ -58,6 +58,12 @@ def _show(console: Console, library: Library, found: Stats) -> None:
         console.print(Text("Believed more than once", style="heading"))
         for name, times in found.misconceptions.items():
             console.print(Text(f"  {times} times: {library.misconception(name)[0]}"))
+    if found.confidence:
+        console.print()
+        console.print(Text("Confidence: how often what you were sure of was right", style="heading"))
+        for sure, recalled in sorted(found.confidence.items()):
+            share = f"{recalled.share:.0%}" if recalled.share is not None else "-"
+            console.print(Text(f"  said {sure:4.0%}   right {share:>4} of {recalled.reviews}"))
     if found.seconds:
         console.print()
         console.print(
@@ -131,4 +137,8 @@ def _data(found: Stats) -> dict[str, Any]:
     data["retention"] |= {"share": found.retention.share}
     for kind, recalled in found.retention_by_kind.items():
         data["retention_by_kind"][kind] |= {"share": recalled.share}
+    data["confidence"] = {
+        f"{sure:g}": {"answers": recalled.reviews, "right": recalled.right, "share": recalled.share}
+        for sure, recalled in sorted(found.confidence.items())
+    }
     return data

@@ -28,6 +28,7 @@ def study(
         int | None, typer.Option("--new", min=0, max=1000, help="So many new cards, instead of the day's.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Draw in a way that can be repeated.")] = None,
+    confidence: Annotated[bool, typer.Option("--confidence", help="Ask too how sure you are of each answer.")] = False,
 ) -> None:
     """Today's session: what memory is about to lose, then new questions."""
     import random
@@ -52,7 +53,7 @@ def study(
     keeper = ProgressKeeper(progress, library, leases, study=True)
     chosen_seed = seed if seed is not None else random.SystemRandom().randrange(2**32)
     try:
-        code = sit(library, today.ids, str(chosen_seed), keeper)
+        code = sit(library, today.ids, str(chosen_seed), keeper, confidence=confidence)
     finally:
         leases.close()
     if today.waiting:

@@ -43,6 +43,8 @@ def of_response(asked: Asked, response: Response, seconds: float) -> dict[str, A
         body["drawn"] = dict(asked.drawn)
     if asked.order:
         body["order"] = list(asked.order)
+    if response.sure is not None:
+        body["sure"] = response.sure
     if response.guessed:
         body["guessed"] = True
     if response.hints:

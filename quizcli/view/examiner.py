@@ -68,6 +68,7 @@ class Examiner:
     library: Library
     open_laboratory: Callable[[], Laboratory]
     diary: Diary | None = None
+    confidence: bool = False
     open_progress: Callable[[], None] | None = None
 
     @cached_property
@@ -304,13 +305,22 @@ class Examiner:
         if exhibit is None:
             return
         from quizcli.lab.evidence import Plot
+        from quizcli.lab.exhibits import Exhibits
+        from quizcli.places import cache_folder
         from quizcli.view.evidence import show_evidence
 
-        demo = self.laboratory.catalog.find(exhibit.demo)
-        for shown in self.laboratory.run(exhibit.demo, exhibit.settings, self._paper()):
-            if isinstance(shown.item, Plot) and shown.item.name == exhibit.plot:
-                show_evidence(self.console, demo, shown.item, shown.drawing)
-                self.print("")
+        demo, paper = self.laboratory.catalog.find(exhibit.demo), self._paper()
+        kept = Exhibits(cache_folder() / "exhibits")
+        drawn = kept.get(demo, exhibit.plot, exhibit.settings, paper)
+        if drawn is None:
+            for shown in self.laboratory.run(exhibit.demo, exhibit.settings, paper):
+                if isinstance(shown.item, Plot) and shown.item.name == exhibit.plot:
+                    drawn = shown
+            if drawn is None:
+                return
+            kept.keep(demo, exhibit.plot, exhibit.settings, paper, drawn)
+        show_evidence(self.console, demo, drawn.item, drawn.drawing)
+        self.print("")
 
     def _paper(self) -> Paper:
         from quizcli.view.evidence import paper_of

@@ -17,7 +17,7 @@ from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.keys import ResizedError
 from quizcli.view.terminal import inert
-from quizcli.vocabulary import LETTERS, Rating
+from quizcli.vocabulary import CONFIDENCE, LETTERS, Rating
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -190,6 +190,8 @@ class KeyQuiz:
 
     def _answered(self, asked: Asked, answer: Answer, guessed: bool) -> Next:
         self._clear_status()
+        if self.examiner.confidence and not isinstance(answer, DontKnow):
+            self.session.mark_sure(self._ask_confidence())
         verdict = self.examiner.submit(asked, answer)
         response = Response(answer, guessed and not isinstance(answer, DontKnow))
         if isinstance(asked.question.body, Open) and not isinstance(answer, DontKnow):
@@ -200,6 +202,16 @@ class KeyQuiz:
         self.examiner.show_verdict(asked, response, verdict)
         self.examiner.print("")
         return self._judged(asked, response, verdict)
+
+    def _ask_confidence(self) -> float | None:
+        """How sure one is; None where Enter leaves it open."""
+        offered = "  ".join(f"{key} {sure:.0%}" for key, sure in CONFIDENCE.items())
+        while True:
+            self._show_status(f"How sure are you?   {offered}   Enter leaves it open")
+            key = self.keyboard.read()
+            if key == "enter" or (key.isdigit() and int(key) in CONFIDENCE):
+                self._clear_status()
+                return None if key == "enter" else CONFIDENCE[int(key)]
 
     def _tick(self, asked: Asked) -> Verdict:
         """The key points, unticked; letters toggle them until Enter."""

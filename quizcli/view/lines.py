@@ -13,7 +13,7 @@ from quizcli.reading import Unreadable, read_answer, read_grade
 from quizcli.view import question as screen
 from quizcli.view.examiner import Examiner, WithdrawnError
 from quizcli.view.terminal import inert
-from quizcli.vocabulary import Rating
+from quizcli.vocabulary import CONFIDENCE, Rating
 
 HELP = """:h hint  :s skip  :- bury  :@ suspend  :u undo  :q quit  :? this help
 After the answer: :d demo  :e everything  :v void (misread or mistyped: not counted)
@@ -59,6 +59,8 @@ class LineQuiz:
         self.examiner.prepare(asked)
         answer, guessed = self._read_answer(asked)
         self.session.mark_guess(guessed)
+        if self.examiner.confidence and not isinstance(answer, DontKnow):
+            self.session.mark_sure(self._read_confidence())
         verdict = self.examiner.submit(asked, answer)
         response = Response(answer, guessed and not isinstance(answer, DontKnow))
         if asked.question.kind == "open":
@@ -85,6 +87,14 @@ class LineQuiz:
                 return read_answer(asked, text[:-1] if guessed else text), guessed
             except Unreadable as error:
                 self._say(str(error))
+
+    def _read_confidence(self) -> float | None:
+        """How sure one is; an empty line leaves it open."""
+        offered = ", ".join(f"{key} {sure:.0%}" for key, sure in CONFIDENCE.items())
+        self._say(f"How sure are you? {offered}; empty leaves it open.")
+        while (line := self._line().strip()) and not (line.isdigit() and int(line) in CONFIDENCE):
+            self._say(f"One digit: {offered}.")
+        return CONFIDENCE[int(line)] if line else None
 
     def _tick(self, asked: Asked, response: Response) -> None:
         """Show what was heard; the next line ticks."""

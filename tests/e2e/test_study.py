@@ -21,8 +21,8 @@ from quizcli.progress.log import FORMAT
 from quizcli.vocabulary import Rating
 from tests.logs import Clock, all_events, open_log
 
-from .conftest import Run
-from .program import BANK, letters_of
+from .conftest import Open, Run
+from .program import BANK, ENTER, letters_of
 
 FACTOR = ("The largest share grows", "It stays as it was", "It becomes uniform")
 NEW_TODAY = 6
@@ -546,3 +546,39 @@ def test_a_day_has_one_backup_however_many_sessions(learner: Learner) -> None:
     for question in ("shares/bug", "shares/factor"):
         learner.answer(question)
     assert len(list((learner.path.parent / "backups").iterdir())) == 1
+
+
+# --- How sure ---------------------------------------------------------------------------------------
+
+
+def test_confidence_is_asked_kept_and_compared(learner: Learner) -> None:
+    """By lines: a wrong answer said to be 90% sure, one that cannot be read first, one left open."""
+    shown = learner(
+        "practice shares/bug shares/entropy-of-two shares/bug --seed 1 --confidence",
+        *("2", "x", "3", ""),
+        *("9", "3", ""),
+    )
+    assert shown.count("How sure are you? 1 50%, 2 70%, 3 90%, 4 99%; empty leaves it open.") == 2
+    assert shown.count("One digit: ") == 1
+    learner("practice shares/two-classes --confidence", "1", "", "")
+    learner("practice shares/steps --confidence", "", "")
+    log = open_log(learner.path)
+    said = [(event.body.get("sure"), event.body["right"]) for event in all_events(log)]
+    log.close()
+    assert said == [(0.9, True), (0.9, False), (None, False), (None, False)]
+    assert learner.data("stats")["confidence"] == {"0.9": {"answers": 2, "right": 1, "share": 0.5}}
+    assert re.search(r"^  said  90%   right  50% of 2$", learner("stats"), re.M)
+
+
+def test_confidence_is_asked_by_a_key_on_a_terminal(open_terminal: Open) -> None:
+    terminal = open_terminal("practice", "shares/bug", "--confidence")
+    terminal.wait_for_status("Which line")
+    terminal.press("2" + ENTER)
+    terminal.wait_for_status("How sure are you?", "4 99%")
+    terminal.press("x83")
+    terminal.wait_for_status("Enter 3 Good")
+    terminal.press("q")
+    assert terminal.wait_for_end() == 0
+    shown = open_terminal("stats")
+    assert shown.wait_for_end() == 0
+    assert "said  90%   right 100% of 1" in shown.seen
