@@ -68,6 +68,11 @@ class ProgressKeeper:
         self.progress.take_back(newest)
         return name, newest.body.get("drawn", {}), tuple(newest.body.get("order", ()))
 
+    def as_before(self, question: str) -> tuple[Settings, tuple[int, ...]] | None:
+        """The values of the newest answer, where that was taken back, by `dlquiz undo` or in an earlier session."""
+        body = self.progress.taken_back(question)
+        return None if body is None else (body.get("drawn", {}), tuple(body.get("order", ())))
+
     def asks_again(self, question: str) -> bool:
         return self.study and self.progress.state(question).comes_again(self.progress.today())
 

@@ -69,6 +69,10 @@ class Keeper(Protocol):
         """Undo an action of an earlier session; the question with its drawn values and order, None at the beginning."""
         ...
 
+    def as_before(self, question: str) -> tuple[Settings, tuple[int, ...]] | None:
+        """The drawn values and the order of a question whose newest answer was taken back; None for any other."""
+        ...
+
     def asks_again(self, question: str) -> bool:
         """Whether a question that was just answered is to come again in this session."""
         ...
@@ -300,13 +304,8 @@ class Session:
             self._standing = None
         if earlier is not None:
             name, drawn, order = earlier
-            question = self.load(name)
-            # The question may have been edited since: options that came or went are shown in a new order.
-            fresh = draw(question, self.seed)
-            order = order if sorted(order) == sorted(fresh.order) else fresh.order
-            drawn = drawn if drawn.keys() == fresh.drawn.keys() else fresh.drawn
             self._forget_waiting(name)
-            self._put_first(Asked(question, order, drawn))
+            self._put_first(self._with_values(name, drawn, order))
             return True
         step = self.steps.pop()
         if step.outcome in ("voided", "answered"):
@@ -348,7 +347,18 @@ class Session:
             return waiting
         turn = self._turns.get(waiting, 0)
         self._turns[waiting] = turn + 1
+        before = self.keeper.as_before(waiting) if self.keeper is not None and not turn else None
+        if before is not None:
+            return self._with_values(waiting, *before)
         return draw(self.load(waiting), self.seed, turn)
+
+    def _with_values(self, name: str, drawn: Settings, order: tuple[int, ...]) -> Asked:
+        """A question with values and an order that it had before. It may have been edited since: what does not fit any
+        more is drawn anew."""
+        question = self.load(name)
+        fresh = draw(question, self.seed)
+        fitting = drawn if drawn.keys() == fresh.drawn.keys() else fresh.drawn
+        return Asked(question, order if sorted(order) == sorted(fresh.order) else fresh.order, fitting)
 
     def _put_first(self, asked: Asked) -> None:
         self._waiting.appendleft(asked)

@@ -33,6 +33,7 @@ WAIT = 20.0
 
 _EVENT = "id, machine, sequence, clock, at, offset, day, kind, card, rating, target, retention, weights, body"
 _ORDER = "clock, machine, sequence"
+_NEWEST = "clock DESC, machine DESC, sequence DESC"
 
 _IN_FORCE = "kind != 'undo' AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id AND u.kind = 'undo')"
 """What was not undone, of events called e."""
@@ -257,6 +258,11 @@ class Log:
             f"SELECT {_EVENT} FROM event e WHERE machine = ? AND {_IN_FORCE} ORDER BY sequence DESC LIMIT 1",
             self.machine,
         )
+        return _event(rows[0]) if rows else None
+
+    def newest_of(self, card: str) -> Event | None:
+        """The newest event about a card, taken back or not."""
+        rows = self.query(f"SELECT {_EVENT} FROM event WHERE card = ? ORDER BY {_NEWEST} LIMIT 1", card)
         return _event(rows[0]) if rows else None
 
     def replayed(self) -> Iterator[CardState]:

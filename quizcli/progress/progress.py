@@ -168,6 +168,14 @@ class Progress:
         names = [card, *(old for (old,) in self.log.query("SELECT old FROM alias WHERE card = ?", card))]
         return list(self.log.events(f"card IN ({', '.join('?' * len(names))})", *names))
 
+    def taken_back(self, question: str) -> Mapping[str, Any] | None:
+        """What was asked and answered where the newest thing that happened to a question is that it was taken back."""
+        newest = self.log.newest_of(card_of(question))
+        if newest is None or newest.kind != events.UNDO or newest.target is None:
+            return None
+        (event,) = self.log.events("id = ?", newest.target, in_force=False)
+        return event.body
+
     def introduced_today(self) -> int:
         """New cards met today: they count against the day's number of new cards."""
         return int(self.log.query("SELECT count(*) FROM card WHERE introduced = ?", self.today())[0][0])

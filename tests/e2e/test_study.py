@@ -188,6 +188,16 @@ def test_an_older_answer_taken_back_comes_with_the_same_values(learner: Learner,
     assert learner.kept() == [("answer", "shares/two-classes"), ("undo", "shares/two-classes")]
 
 
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_an_answer_taken_back_by_the_command_comes_with_the_same_values(learner: Learner, seed: int) -> None:
+    """Also when another question comes first; once it is answered anew, it is drawn anew."""
+    first = gap(learner("practice shares/two-classes --seed 1", "0", ""))
+    learner("undo")
+    assert gap(learner(f"practice shares/bug shares/two-classes --seed {seed}", "2", "", "0", "")) == first
+    drawn = {tuple(gap(learner(f"practice shares/bug shares/two-classes --seed {n}", ":s", ":s"))) for n in range(9)}
+    assert len(drawn) > 1
+
+
 def test_an_older_answer_taken_back_comes_with_its_options_in_the_same_order(learner: Learner) -> None:
     first = letters_of(learner.answer("shares/factor"), FACTOR)
     for seed in range(2, 5):
