@@ -68,7 +68,7 @@ claims = {
     },
     "unbounded-can-overflow": {
         "says": "20 ReLU layers, weights twice He's: rms outputs outgrow 65,504, the most that float16 can hold",
-        "false_when": {"layers": 10},
+        "false_when": {"gain": 1.0},
     },
     "bounded-cannot": {
         "says": "in 20 tanh layers with the same weights the outputs keep a root mean square below 1",
@@ -147,11 +147,11 @@ def by_autograd(name: str, z: np.ndarray, leak: float) -> np.ndarray:
     return x.grad.numpy()
 
 
-def signal(rng: np.random.Generator, name: str, layers: int) -> np.ndarray:
-    """Root mean square of the outputs of each layer (layers,), weights of twice He's standard deviation."""
+def signal(rng: np.random.Generator, name: str, layers: int, gain: float) -> np.ndarray:
+    """Root mean square of the outputs of each layer (layers,), weights of `gain` times He's standard deviation."""
     a, sizes = rng.normal(0, 1, (32, WIDTH)), []
     for _ in range(layers):
-        a = value(name, a @ rng.normal(0, 2 * np.sqrt(2 / WIDTH), (WIDTH, WIDTH)))  # (32, WIDTH)
+        a = value(name, a @ rng.normal(0, gain * np.sqrt(2 / WIDTH), (WIDTH, WIDTH)))  # (32, WIDTH)
         sizes.append(np.sqrt((a**2).mean()))
     return np.array(sizes)
 
@@ -165,6 +165,7 @@ def run(
     offset: Annotated[float, Range(-5.0, 5.0), "mean of the normal inputs"] = 0.0,
     far: Annotated[float, Range(0.0, 1000.0), "where asinh is looked at"] = 100.0,
     layers: Annotated[int, Range(1, 40), "layers of the deep networks"] = 20,
+    gain: Annotated[float, Range(0.5, 4.0), "their weights' standard deviation over He's"] = 2.0,
     bounded: Literal["tanh", "sigmoid", "swish"] = "tanh",
     mistake: Literal["none", "no-product-rule", "diagonal", "soft-step"] = "none",
     seed: int = 0,
@@ -242,8 +243,8 @@ def run(
     yield Claim("unbounded-yet-flat", measured=x.grad.item(), at_most=0.0101)
 
     # Height by itself: outputs that may grow do grow, by the same factor at each layer.
-    rectified = np.median([signal(rng, "relu", layers) for _ in range(11)], axis=0)  # (layers,)
-    squashed = np.median([signal(rng, bounded, layers) for _ in range(11)], axis=0)
+    rectified = np.median([signal(rng, "relu", layers, gain) for _ in range(11)], axis=0)  # (layers,)
+    squashed = np.median([signal(rng, bounded, layers, gain) for _ in range(11)], axis=0)
     depths = range(1, layers + 1)
     curves = {"relu": (depths, rectified), bounded: (depths, squashed)}
     yield Plot("size-by-layer", curves, x_label="layer", y_label="rms output", log_y=True)

@@ -8,7 +8,7 @@ A bias is folded in as the weight of a constant input 1, which changes R and γ:
 (R² + 1)(1 + b²)/γ². Here many small data sets in the unit disc (R = 1) are learned side by side.
 
 Source: Novikoff (1962), On convergence proofs on perceptrons; Freund & Schapire (1999), Large margin classification
-using the perceptron algorithm, Machine Learning 37, section 3; Block & Levin (1970), Proc. AMS 26, pp. 229-235.
+using the perceptron algorithm, Machine Learning 37; Block & Levin (1970), Proc. AMS 26, pp. 229-235.
 """
 
 from collections.abc import Iterator
