@@ -50,9 +50,10 @@ claims = {
         "false_when": {"mistake": "gate-alone"},
     },
     "gelu-dips": {
-        "says": "GELU falls to -0.17 at z = -0.75 and rises again: it is not monotone",
+        "says": "GELU has its minimum at z = -0.75 and rises again to the left of it: it is not monotone",
         "false_when": {"dipping": "relu"},
     },
+    "gelu-minimum": {"says": "the smallest value of GELU is -0.17", "false_when": {"dipping": "relu"}},
     "negative-side-passes": {
         "says": "at z = -1 the slopes of leaky ReLU, ELU, GELU and SiLU are over 0.05 in size",
         "false_when": {"negative_side": "relu"},
@@ -189,7 +190,9 @@ def run(
     yield Plot("shapes", curves, "z", "f(z)")
     off = max(float((mine - ACTIVATIONS[name](z)).abs().max()) for name, mine in by_hand.items())
     yield Claim("formulas", measured=off, at_most=1e-9)
-    yield Claim("gelu-dips", measured=float(ACTIVATIONS[dipping](z).min()), near=(-0.17, 0.001))
+    dip = ACTIVATIONS[dipping](z)
+    yield Claim("gelu-dips", measured=float(z[dip.argmin()]), near=(-0.75, 0.015))
+    yield Claim("gelu-minimum", measured=float(dip.min()), near=(-0.17, 0.001))
     at = torch.tensor(-1.0, dtype=torch.float64, requires_grad=True)
     names = FAMILY[1:] if negative_side == "relatives" else ("relu",)
     slopes = [float(torch.autograd.grad(ACTIVATIONS[name](at), at)[0]) for name in names]

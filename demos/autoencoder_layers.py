@@ -56,7 +56,7 @@ claims = {
         "false_when": {"mistake": "encoder-share"},
     },
     "tied-turns-orthonormal": {
-        "says": "the tied one's columns end orthonormal, though nothing in the loss asks for that",
+        "says": "the tied one's columns end orthonormal without a penalty that makes them so",
         "false_when": {"kind": "separate"},
     },
     "copied-drifts": {

@@ -25,6 +25,10 @@ claims = {
         "says": "linear, exp, sigmoid and softmax with their losses have the gradient output minus target",
         "false_when": {"mistake": "squared-error"},
     },
+    "squared-error-keeps-the-slope": {
+        "says": "behind a sigmoid, half the squared error has the gradient (p - y) p (1 - p), not p - y",
+        "false_when": {"behind_sigmoid": "cross-entropy"},
+    },
     "slopes": {
         "says": "the slopes of linear, ReLU, softplus and sigmoid by formula equal those by finite differences",
         "false_when": {"mistake": "sigmoid-slope"},
@@ -208,6 +212,9 @@ def run(
     classes: Annotated[Literal["sigmoid", "softmax"], "output for exclusive classes"] = "sigmoid",
     two_tags: Annotated[Literal["softmax", "sigmoid"], "output in the test of two tags"] = "softmax",
     all_tags: Annotated[Literal["sigmoid", "softmax"], "output in the test of all tags"] = "sigmoid",
+    behind_sigmoid: Annotated[Literal["squared-error", "cross-entropy"], "the loss whose slope is looked at"] = (
+        "squared-error"
+    ),
     dying: Annotated[Literal["relu", "softplus"], "output of the 100 networks"] = "relu",
     rate: Annotated[float, Range(0.001, 1.0), "their learning rate"] = 0.3,
     small_rate: Annotated[float, Range(0.001, 1.0), "a smaller rate"] = 0.05,
@@ -233,6 +240,12 @@ def run(
     ups, downs = (np.array([fitting_losses(z + side * bump, y, mistake) for bump in bumps]) for side in (1, -1))
     expected = np.array([z, np.exp(z), sigmoid(z), softmax(z)]) - y  # (4, 5)
     yield Claim("output-minus-target", measured=np.abs((ups - downs).T / (2 * eps) - expected).max(), at_most=1e-7)
+    p, losses = sigmoid(z), []
+    for moved_z in (z + eps, z - eps):
+        binary = y * np.logaddexp(0, -moved_z) + (1 - y) * np.logaddexp(0, moved_z)
+        losses.append(binary if behind_sigmoid == "cross-entropy" else 0.5 * (sigmoid(moved_z) - y) ** 2)
+    kept = (losses[0] - losses[1]) / (2 * eps)  # (5,)
+    yield Claim("squared-error-keeps-the-slope", measured=np.abs(kept - (p - y) * p * (1 - p)).max(), at_most=1e-7)
     off = [
         np.abs((output(z + eps, head) - output(z - eps, head)) / (2 * eps) - slope(z, head, mistake)).max()
         for head in HEADS

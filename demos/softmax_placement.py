@@ -75,7 +75,7 @@ claims = {
         "false_when": {"hidden": "relu"},
     },
     "hidden-softmaxes-stall": {
-        "says": "a net of three hidden softmax layers does no better than a constant, at any of four learning rates",
+        "says": "three hidden softmax layers leave over 90% of the targets' variance, at each of four learning rates",
         "false_when": {"hidden": "relu"},
     },
     "attention-matches-torch": {

@@ -65,6 +65,10 @@ claims = {
         "says": "with He's variance 2/n, 20 layers of it shrink the signal's mean square over a thousandfold",
         "false_when": {"unit": "relu"},
     },
+    "silu-is-not-gelu": {
+        "says": "SiLU (β = 1) and GELU differ by over 0.18 at some x",
+        "false_when": {"plain": 1.702},
+    },
     "gelu-is-near": {
         "says": "x σ(1.702 x) is within 0.021 of GELU, x Φ(x)",
         "false_when": {"match": 1.0},
@@ -76,7 +80,7 @@ measures = {
     "minimum-multiplied": "that times `beta`, where it has to be divided",
     "minimum-at": "where the minimum for the given `beta` is",
     "layers-shrink": "factor by which `layers` layers with He's variance shrink the mean square of z",
-    "gelu-distance": "largest distance between f with β = 1 and GELU",
+    "gelu-distance": "largest distance between f with β = `plain` and GELU",
 }
 predict = {
     "ask": "20 layers of Swish, weights of variance 2/n, no normalization: the signal's mean square falls",
@@ -139,6 +143,7 @@ def run(
     small: Annotated[float, Range(0.0, 1.0), "a small β"] = 1e-4,
     large: Annotated[float, Range(1.0, 1e4), "a large β"] = 100.0,
     match: Annotated[float, Range(0.5, 3.0), "the β that is to match GELU"] = 1.702,
+    plain: Annotated[float, Range(0.5, 3.0), "the β that was not chosen to match it"] = 1.0,
     unit: Annotated[Literal["swish", "gelu", "relu", "softplus"], "the function looked at, β = 1"] = "swish",
     layers: Annotated[int, Range(1, 40), "depth of the network"] = 20,
     mistake: Literal["none", "beta-forgotten", "x-once", "beta-outside"] = "none",
@@ -191,7 +196,9 @@ def run(
     weak = np.linspace(-0.1, 0.1, 100)  # an even number of them: 0 is not among them
     yield Claim("weak-signals-are-halved", measured=np.abs(f(weak) / weak - 0.5).max(), at_most=0.03)
     normal = gelu(GRID)
-    yield Measure("gelu-distance", np.abs(swish(GRID) - normal).max())
+    apart = np.abs(swish(GRID, plain) - normal).max()
+    yield Measure("gelu-distance", apart)
+    yield Claim("silu-is-not-gelu", measured=apart, at_least=0.18)
     yield Claim("gelu-is-near", measured=np.abs(swish(GRID, match) - normal).max(), at_most=0.021)
 
     rng = np.random.default_rng(seed)
