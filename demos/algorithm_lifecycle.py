@@ -171,7 +171,7 @@ def train(
         seen.append(loss(net, x, y, broadcast).mean())
         for i, g in enumerate(gradients(net, x, y, broadcast, bias)):
             speed[i] = 0.9 * speed[i] + g
-            net[i] -= rate * speed[i]
+            net[i] = np.clip(net[i] - rate * speed[i], -1e3, 1e3)  # diverged is diverged
     return net, np.array([*seen, loss(net, x, y, broadcast).mean()])
 
 

@@ -8,7 +8,7 @@ All three read the same 8×8 numbers: as 64 columns, as a picture, as 8 steps of
 leaves a picture's information in place and destroys its layout. And none of the three is a supervised algorithm: in
 the end the CNN and the RNN learn from data without labels, to predict a hidden part from the rest.
 
-Sources: Goodfellow, Bengio & Courville (2016), sections 6.4, 9.2 and 10.1; Wolpert & Macready (1997).
+Sources: Goodfellow, Bengio & Courville (2016), sections 6.4, 9.2 and 10.1; Wolpert (1996).
 """
 
 from collections.abc import Callable, Iterator
@@ -282,15 +282,17 @@ def run(
     t, j = np.arange(8)[None, :, None], np.arange(8)[None, None, :]
     x = np.sin(phase[:, None, None] + down[:, None, None] * t + across[:, None, None] * j)
     x = rng.normal(size=x.shape) if unlabeled == "noise" else x + rng.normal(0, 0.1, x.shape)
-    patches = view("cnn", x)[:, :1].copy()  # (1000, 1, 9): one place a picture
+    # A prediction at each place in place of one maximum over them: to the CNN each patch is a picture of its own.
+    patches = view("cnn", x).reshape(-1, 1, 9).copy()  # (36,000, 1, 9), the patches of a picture in a row
     center = patches[:, 0, 4].copy()
     patches[:, :, 4] = 0.0
-    hidden = {"cnn": (patches, center), "rnn": (x[:, :7], x[:, 7, 0])}  # a pixel inside, or the step that comes next
+    hidden = {"cnn": (patches, center), "rnn": (x[:, :7], x[:, 7, 0])}  # the pixel inside, or the step that comes next
     shares = []
     for kind, (seen, target) in hidden.items():
-        parts = train(kind, start(kind, units[kind], rng), seen[:500], target[:500], "squared", rng)
-        z = NETS[kind](seen[500:], parts)[0]
-        shares.append(float(((z - target[500:]) ** 2).mean() / target[500:].var()))
+        half = len(seen) // 2
+        parts = train(kind, start(kind, units[kind], rng), seen[:half], target[:half], "squared", rng)
+        z = NETS[kind](seen[half:], parts)[0]
+        shares.append(float(((z - target[half:]) ** 2).mean() / target[half:].var()))
     yield Table("error on hidden parts, over that of the mean", [*hidden], [shares])
     yield Claim("trains-without-labels", measured=max(shares), at_most=0.5)
 

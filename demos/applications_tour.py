@@ -169,7 +169,7 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 def gradient(net: list[np.ndarray], x: np.ndarray, y: np.ndarray, mistake: str = "none") -> list[np.ndarray]:
     """Of the cross-entropy. Behind a maximum, the gradient goes to the window that won."""
-    W, b, V, _ = net
+    _, b, V, _ = net
     where, h, logits = forward(net, x)
     error = (softmax(logits) - np.eye(2)[y]) / len(x)  # (N, 2)
     dz = error @ V.T * (h > 0)  # (N, F)

@@ -63,7 +63,7 @@ claims = {
         "false_when": {"kernel": 1},
     },
     "center-dominates": {
-        "says": "ten random 3×3 convolutions: the central quarter of the field has over 80% of the squared gradient",
+        "says": "ten random 3×3 convolutions: the central 11×11 of 21×21 pixels have over 80% of the squared gradient",
         "false_when": {"stack": "one-wide"},
     },
 }
@@ -76,7 +76,7 @@ measures = {
     "unmoved-share": "share of one-pixel shifts of a single spot that leave the pooled map as it was",
     "unmoved-by-area": "the same if one cell of the window, not one column, lets the spot out",
     "dense-share": "share of the CNN's parameters that sits in its dense layers",
-    "center-share": "share of the squared gradient that falls on the central quarter of the receptive field",
+    "center-share": "share of the squared gradient that falls on the central 11×11 of the field's 21×21 pixels",
 }
 predict = {
     "ask": "A single bright spot moves by one pixel. How often is its 2×2 max-pooled map exactly the same as before?",

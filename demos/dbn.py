@@ -37,7 +37,7 @@ claims = {
         "false_when": {"mistake": "model-hidden"},
     },
     "random-start-lowers": {
-        "says": "an untrained second RBM of random weights (deviation 1) puts the bound over 0.1 nats below it",
+        "says": "an untrained second RBM of random weights (deviation 1) puts the likelihood 0.1 nats or more below it",
         "false_when": {"untrained": "tied"},
     },
     "gap-is-kl": {
@@ -272,7 +272,8 @@ def run(
     joint = down[:, :, rows].swapaxes(1, 2) + log_p(h, top)[:, None]  # log p(v, h), (M, N, 16)
     entropy = -(up * log_up).sum(2)
     bound = ((up * joint).sum(2) + entropy).mean(1)  # (M,)
-    bound_fresh = bound + (up * (log_p(h, fresh) - log_p(h, top))[:, None]).sum(2).mean(1)
+    swapped = joint + (log_p(h, fresh) - log_p(h, top))[:, None]  # the same with the untrained RBM on top
+    bound_fresh, stacked_fresh = ((up * swapped).sum(2) + entropy).mean(1), np.logaddexp.reduce(swapped, axis=2)
     stacked = np.logaddexp.reduce(joint, axis=2)  # log p(v), (M, N)
     posterior = joint - stacked[:, :, None]  # log p(h | v)
     kl = (up * (log_up - posterior)).sum(2).mean(1)
@@ -282,13 +283,13 @@ def run(
         ["", "bound", "log-likelihood"],
         [
             ["first RBM alone", likelihood.mean(), likelihood.mean()],
-            ["random RBM on top, untrained", bound_fresh.mean(), ""],
+            ["random RBM on top, untrained", bound_fresh.mean(), stacked_fresh.mean()],
             ["second RBM trained", bound.mean(), stacked.mean()],
         ],
     )
     yield Measure("bound-gain", (bound - likelihood).mean())
     yield Claim("bound-rises", measured=(bound - likelihood).mean(), at_least=0.02)
-    yield Claim("random-start-lowers", measured=(bound_fresh - likelihood).mean(), at_most=-0.1)
+    yield Claim("random-start-lowers", measured=stacked_fresh.mean() - likelihood.mean(), at_most=-0.1)
     gap = stacked.mean(1) - bound
     yield Claim("gap-is-kl", measured=np.abs(gap - (other if mistake == "reverse-kl" else kl)).max(), at_most=1e-9)
     yield Claim("inference-turns-approximate", measured=kl.mean(), at_least=0.002)

@@ -15,6 +15,7 @@ in Machine Learning Systems.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -104,7 +105,7 @@ predict = {
     "choices": {"over 85%: it generalizes": [0.85, 1], "70 to 85%": [0.7, 0.85], "below 70%": [0, 0.7]},
 }
 
-MONEY, LINKS, FRESH, WORDS = range(0, 3), range(3, 6), range(6, 9), 24  # columns; the rest are neutral words
+MONEY, LINKS, FRESH, WORDS = range(3), range(3, 6), range(6, 9), 24  # columns; the rest are neutral words
 TEST = 4000
 
 
@@ -163,7 +164,7 @@ def fit(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, hidden: int, ste
     """Gradient descent with momentum on up to 250 examples at a time; `hidden` 0 is a linear model."""
     sizes = [x.shape[2], hidden, 1] if hidden else [x.shape[2], 1]
     net = []
-    for fan_in, out in zip(sizes, sizes[1:], strict=False):
+    for fan_in, out in pairwise(sizes):
         net += [rng.normal(0, np.sqrt(1 / fan_in), (len(x), fan_in, out)), np.zeros((len(x), 1, out))]
     speed = [np.zeros_like(part) for part in net]
     for _ in range(steps):
