@@ -286,7 +286,7 @@ def run(
     patches = view("cnn", x).reshape(-1, 1, 9).copy()  # (36,000, 1, 9), the patches of a picture in a row
     center = patches[:, 0, 4].copy()
     patches[:, :, 4] = 0.0
-    hidden = {"cnn": (patches, center), "rnn": (x[:, :7], x[:, 7, 0])}  # the pixel inside, or the step that comes next
+    hidden = {"cnn": (patches, center), "rnn": (x[:, :7], x[:, 7, 0])}  # the pixel inside, or the next step
     shares = []
     for kind, (seen, target) in hidden.items():
         half = len(seen) // 2

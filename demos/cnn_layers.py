@@ -63,7 +63,7 @@ claims = {
         "false_when": {"kernel": 1},
     },
     "center-dominates": {
-        "says": "ten random 3×3 convolutions: the central 11×11 of 21×21 pixels have over 80% of the squared gradient",
+        "says": "ten random 3×3 layers: the central 11×11 of 21×21 pixels have over 80% of the squared gradient",
         "false_when": {"stack": "one-wide"},
     },
 }

@@ -37,7 +37,7 @@ claims = {
         "false_when": {"mistake": "model-hidden"},
     },
     "random-start-lowers": {
-        "says": "an untrained second RBM of random weights (deviation 1) puts the likelihood 0.1 nats or more below it",
+        "says": "an untrained second RBM of random weights (deviation 1) lowers the likelihood by over 0.1 nats",
         "false_when": {"untrained": "tied"},
     },
     "gap-is-kl": {

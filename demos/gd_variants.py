@@ -157,7 +157,7 @@ def run(
     sizes = [1, 4, 16, 64, 256, 448]
     apart, together = (batch_variances(rows, [*sizes, size], replace, rng) for replace in (True, False))
     drawn = {"with": apart[:-1], "without": together[:-1]}
-    yield Measure("without-over-with", together[-1] * size / single)
+    yield Measure("without-over-with", together[-1] / apart[-1])
     yield Plot(
         "noise-over-batch-size",
         {f"{way} replacement": (sizes, values) for way, values in drawn.items()},

@@ -193,7 +193,7 @@ class Log:
             kept = {row[0]: row for row in self.db.execute(f"SELECT {', '.join(COLUMNS)}, back FROM card")}
             fresh = {state.card: (*state.row(), state.back) for state in self.replayed()}
             self.db.execute("DELETE FROM card")
-            self.db.executemany(_INSERT_CARD, fresh.values())
+            self.db.executemany(_INSERT_CARD, ((*row, card) for card, row in fresh.items()))
             self.db.execute("DELETE FROM bank")
             return sum(kept.get(card) != fresh.get(card) for card in kept.keys() | fresh.keys())
 
@@ -339,9 +339,9 @@ class Log:
     def _refresh(self, card: str) -> None:
         """A card's state anew from its events: they are few, and may have come in any order."""
         owner = self.db.execute("SELECT card FROM alias WHERE old = ?", (card,)).fetchone()
-        for name in {card, *([] if owner is None else [owner[0]])}:
-            self.db.execute("DELETE FROM card WHERE card = ?", (name,))
-        card = card if owner is None else owner[0]
+        if owner is not None:
+            self.db.execute("DELETE FROM card WHERE card = ?", (card,))
+            card = owner[0]
         names = [card, *(old for (old,) in self.db.execute("SELECT old FROM alias WHERE card = ?", (card,)))]
         held = ", ".join("?" * len(names))
         rows = self.db.execute(
@@ -353,9 +353,13 @@ class Log:
         if rows:
             state = replay(card, [_fact(*row) for row in rows])
             introduced = int(state.introduced is not None)
-            self.db.execute(_INSERT_CARD, (*state.row(), state.back))
-            self.db.execute(f"UPDATE card SET kind = {_KIND_IN_BANK} WHERE card = ?", (card,))
-        self.db.execute("UPDATE bank_card SET introduced = ? WHERE card = ?", (introduced, card))
+            self.db.execute(_INSERT_CARD, (*state.row(), state.back, card))
+        else:
+            self.db.execute("DELETE FROM card WHERE card = ?", (card,))
+        # Every page that is touched is written to the disk before the answer counts: what stands already stays.
+        self.db.execute(
+            "UPDATE bank_card SET introduced = ? WHERE card = ? AND introduced != ?", (introduced, card, introduced)
+        )
 
     def _use_wal(self) -> None:
         """Switch the file to WAL. SQLite does not wait for other sessions that do the same, so it is done here."""
@@ -425,7 +429,10 @@ def _advice(message: str) -> str:
 
 
 _KIND_IN_BANK = "(SELECT kind FROM bank_card b WHERE b.card = card.card)"
-_INSERT_CARD = f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}, back) VALUES ({', '.join('?' * len(COLUMNS))}, ?)"
+_INSERT_CARD = (
+    f"INSERT OR REPLACE INTO card ({', '.join(COLUMNS)}, back, kind)"
+    f" VALUES ({', '.join('?' * len(COLUMNS))}, ?, (SELECT kind FROM bank_card WHERE card = ?))"
+)
 
 
 def _refuse_unreadable(event: Event) -> None:
