@@ -159,8 +159,8 @@ def gradient(net: Layers, x: np.ndarray, y: np.ndarray, mistake: str = "none") -
     return slopes[::-1], ((out - y) ** 2).mean(axis=(-1, -2))
 
 
-def train(net: Layers, x: np.ndarray, y: np.ndarray, steps: int, rate: float) -> np.ndarray:
-    """Adam, in place, with a rate that falls to 0; returns each network's share of the variance that is left (R,)."""
+def train(net: Layers, x: np.ndarray, y: np.ndarray, steps: int, rate: float | np.ndarray) -> np.ndarray:
+    """Adam, in place, with a rate (each network's, or one) that falls to 0; returns each network's share of the variance that is left (R,)."""
     flat = [part for layer in net for part in layer]
     mean, square = [np.zeros_like(part) for part in flat], [np.zeros_like(part) for part in flat]
     for step in range(1, steps + 1):
@@ -270,7 +270,8 @@ def run(
 
     # What exists has to be found: from random starts, and from close by.
     x = np.tile(grid, (RUNS, 1, 1))  # (R, 65, 1)
-    left = train(random_layers(rng, taught, (RUNS,)), x, sawtooth(x, taught), steps, 0.01)
+    rates = np.repeat([0.002, 0.01], RUNS // 2)[:, None, None]  # the second run's, and one that gets further
+    left = train(random_layers(rng, taught, (RUNS,)), x, sawtooth(x, taught), steps, rates)
     yield Progress(2, 3)
     net = random_layers(rng, 5, (RUNS,))
     if start == "constructed":
@@ -278,7 +279,7 @@ def run(
             (W * rng.normal(1, 0.005, (RUNS, *W.shape)), b * rng.normal(1, 0.005, (RUNS, *b.shape)))
             for W, b in folding(5)
         ]
-    near = train(net, x, sawtooth(x, 5), steps, 0.001)
+    near = train(net, x, sawtooth(x, 5), steps, 0.002)
     ends = (
         ["random starts, best", "random starts, median", f"{start} start, median"],
         [left.min(), np.median(left), np.median(near)],
