@@ -29,7 +29,7 @@ claims = {
         "false_when": {"mistake": "per-symbol"},
     },
     "physics-needs-no-training": {
-        "says": "comparing the energy at the two known frequencies is at most 1 point less accurate than the network",
+        "says": "comparing the energy at the two known frequencies is at most 2 points less accurate than the network",
         "false_when": {"tones": "shifted"},
     },
     "roc-stays": {
@@ -169,13 +169,12 @@ def softmax(z: np.ndarray) -> np.ndarray:
 
 def gradient(net: list[np.ndarray], x: np.ndarray, y: np.ndarray, mistake: str = "none") -> list[np.ndarray]:
     """Of the cross-entropy. Behind a maximum, the gradient goes to the window that won."""
-    _, b, V, _ = net
     where, h, logits = forward(net, x)
     error = (softmax(logits) - np.eye(2)[y]) / len(x)  # (N, 2)
-    dz = error @ V.T * (h > 0)  # (N, F)
+    dz = error @ net[2].T * (h > 0)  # (N, F)
     winners = np.take_along_axis(x, where[:, :, None], 1)  # (N, F, D)
     if mistake == "all-windows":
-        winners = np.repeat(x.mean(1, keepdims=True), len(b), 1)
+        winners = np.repeat(x.mean(1, keepdims=True), h.shape[1], 1)
     return [np.einsum("nfd,nf->df", winners, dz), dz.sum(0), h.T @ error, error.sum(0)]
 
 
@@ -336,7 +335,7 @@ def run(
     yield Measure("sound-accuracy", majority + gains["sound"])
     yield Claim("sound-beats-majority", measured=gains["sound"], at_least=0.2)
     by_formula = ((energy_ratio(tasks["sound"][2]) > 0) == y_test).mean()
-    yield Claim("physics-needs-no-training", measured=by_formula - majority - gains["sound"], at_least=-0.01)
+    yield Claim("physics-needs-no-training", measured=by_formula - majority - gains["sound"], at_least=-0.02)
     learned = [majority + gain for gain in gains.values()]
     names = [*gains, "sequence"]
     yield Table(

@@ -160,7 +160,7 @@ def gradient(net: Layers, x: np.ndarray, y: np.ndarray, mistake: str = "none") -
 
 
 def train(net: Layers, x: np.ndarray, y: np.ndarray, steps: int, rate: float | np.ndarray) -> np.ndarray:
-    """Adam, in place, with a rate (each network's, or one) that falls to 0; returns each network's share of the variance that is left (R,)."""
+    """Adam, in place, at a rate (each network's, or one) that falls to 0; returns the shares of variance left (R,)."""
     flat = [part for layer in net for part in layer]
     mean, square = [np.zeros_like(part) for part in flat], [np.zeros_like(part) for part in flat]
     for step in range(1, steps + 1):

@@ -148,7 +148,7 @@ def k_means(rng: np.random.Generator, x: np.ndarray, k: int, starts: int = 6) ->
 
 
 def forward(net: list[np.ndarray], x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Code (N, CODE) and outputs (N, outputs)."""
+    """Code (N, CODE) and outputs (N, O)."""
     W, b, V, c = net
     h = np.tanh(x @ W + b)
     return h, h @ V + c
@@ -168,15 +168,15 @@ def gradient(net: list[np.ndarray], x: np.ndarray, targets: np.ndarray, mistake:
     if targets.ndim == 1:
         out = np.exp(out - out.max(1, keepdims=True))
         out, targets = out / out.sum(1, keepdims=True), np.eye(out.shape[1])[targets]
-    error = (out - targets) / len(x)  # (N, outputs)
+    error = (out - targets) / len(x)  # (N, O)
     dz = error @ net[2].T * (1 if mistake == "no-slope" else 1 - h**2)  # (N, CODE)
     return [x.T @ dz, dz.sum(0), h.T @ error, error.sum(0)]
 
 
 def train(rng: np.random.Generator, x: np.ndarray, targets: np.ndarray, steps: int) -> list[np.ndarray]:
     """Gradient descent with momentum on all rows."""
-    D, outputs = x.shape[1], targets.shape[1] if targets.ndim == 2 else CLASSES
-    net = [rng.normal(0, 0.1, (D, CODE)), np.zeros(CODE), rng.normal(0, 0.5, (CODE, outputs)), np.zeros(outputs)]
+    D, out = x.shape[1], targets.shape[1] if targets.ndim == 2 else CLASSES
+    net = [rng.normal(0, 0.1, (D, CODE)), np.zeros(CODE), rng.normal(0, 0.5, (CODE, out)), np.zeros(out)]
     speed = [np.zeros_like(part) for part in net]
     for _ in range(steps):
         for part, pace, slope in zip(net, speed, gradient(net, x, targets), strict=True):

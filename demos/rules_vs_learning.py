@@ -15,7 +15,6 @@ in Machine Learning Systems.
 """
 
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import Annotated, Literal
 
 import numpy as np
@@ -162,9 +161,8 @@ def cross_entropy(net: list[np.ndarray], x: np.ndarray, y: np.ndarray) -> float:
 
 def fit(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, hidden: int, steps: int = 200) -> list[np.ndarray]:
     """Gradient descent with momentum on up to 250 examples at a time; `hidden` 0 is a linear model."""
-    sizes = [x.shape[2], hidden, 1] if hidden else [x.shape[2], 1]
-    net = []
-    for fan_in, out in pairwise(sizes):
+    inputs, net = x.shape[2], []
+    for fan_in, out in [(inputs, hidden), (hidden, 1)] if hidden else [(inputs, 1)]:
         net += [rng.normal(0, np.sqrt(1 / fan_in), (len(x), fan_in, out)), np.zeros((len(x), 1, out))]
     speed = [np.zeros_like(part) for part in net]
     for _ in range(steps):
