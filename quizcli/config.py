@@ -69,7 +69,7 @@ def config() -> Config:
     path = config_file()
     try:
         text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _with_environment(Config())
     except (OSError, UnicodeDecodeError) as error:
         raise QuizError(f"{path}: cannot be read: {error}") from error
