@@ -136,6 +136,8 @@ class Log:
                 self._refuse_newer()
                 self._use_wal()
                 self.db.execute("PRAGMA synchronous = FULL")
+                # An answer fills some ten pages: at SQLite's thousand every hundredth would wait for a checkpoint, too.
+                self.db.execute("PRAGMA wal_autocheckpoint = 4000")
                 self._bring_up_to_date(before_migration)
                 self.machine = str(self.db.execute("SELECT id FROM machine").fetchone()[0])
             except BaseException:
