@@ -15,10 +15,15 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 import torch
+from torch.nn.functional import mse_loss, normalize, pad
 
 from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range, Text, main
 
 claims = {
+    "counts-match-torch": {
+        "says": "an LSTM has four blocks of weights, a GRU three, an RNN one; torch's add a second bias to each",
+        "false_when": {"mistake": "gates-only"},
+    },
     "matches-torch": {"says": "the cell by hand gives torch's h and c", "false_when": {"mistake": "gate-order"}},
     "product-of-forget-gates": {
         "says": "along the cell alone (h held fixed), ∂c_T/∂c_0 is the product of the forget gates",
@@ -43,6 +48,10 @@ claims = {
     "gates-hold-memory": {
         "says": "forget gate open, input gate shut: the cell keeps its content through 50 steps of noise",
         "false_when": {"write_bias": 0.0},
+    },
+    "sizes-match": {
+        "says": "the RNN that is trained beside the LSTM has more parameters, but at most 15% more",
+        "false_when": {"mistake": "equal-units"},
     },
     "lstm-recalls": {
         "says": "forget bias 4: in 50 updates the LSTM learns to recall a number 50 steps later",
@@ -95,10 +104,14 @@ def unroll(weights: Weights, x: torch.Tensor, h: torch.Tensor, c: torch.Tensor, 
     return [h, c, forgets]
 
 
+def uniform(generator: torch.Generator, bound: float, *shape: int) -> torch.Tensor:
+    return torch.empty(shape).uniform_(-bound, bound, generator=generator)
+
+
 def initialize(generator: torch.Generator, networks: int, inputs: int, units: int, blocks: int) -> Weights:
     """Weights uniform in ±1/√n, as torch draws them, and biases of zero."""
     width = blocks * units
-    w, u = ((torch.rand(networks, rows, width, generator=generator) * 2 - 1) / units**0.5 for rows in (inputs, units))
+    w, u = (uniform(generator, units**-0.5, networks, rows, width) for rows in (inputs, units))
     return [w, u, torch.zeros(networks, 1, width)]
 
 
@@ -119,37 +132,33 @@ def gradient(weights: Weights, x: torch.Tensor, last: torch.Tensor, path: str = 
     return torch.autograd.grad((last * memory).sum(), first)[0]
 
 
-def orders(gradient: torch.Tensor, last: torch.Tensor) -> float:
-    """log10 of the gradient's change of length, median over the networks."""
-    return float((gradient.norm(dim=-1) / last.norm(dim=-1)).clamp(min=1e-300).log10().median())
+def orders(gradient: torch.Tensor) -> float:
+    """log10 of the gradient's change of length, from 1 at the last step, median over the networks."""
+    return float(gradient.norm(dim=-1).clamp(min=1e-300).log10().median())
 
 
 def recall(weights: Weights, generator: torch.Generator, lag: int, updates: int, rate: float) -> Iterator[float]:
-    """Train R networks by Adam to give back x_0 after `lag` steps: the median error at each update and at the end.
+    """Train R networks to give back x_0 after `lag` steps: the median error at each update and at the end.
 
+    Each parameter moves by `rate` against its gradient's sign, whatever the size (Adam without its averages).
     Errors are mean squares over the variance of the number, so that knowing nothing scores 1.
     """
     networks, n, _ = weights[1].shape
-    readout = (torch.rand(networks, n, 1, generator=generator) * 2 - 1) / n**0.5
+    readout = uniform(generator, n**-0.5, networks, n, 1)
     parameters = [value.clone().requires_grad_() for value in (*weights, readout)]
-    means, squares = ([torch.zeros_like(value) for value in parameters] for _ in range(2))
     for update in range(1, updates + 2):
         batch = 32 if update <= updates else 200
-        number = torch.rand(networks, batch, 1, generator=generator) * 2 - 1
-        x = torch.zeros(lag + 1, networks, batch, 2)
-        x[0, :, :, :1] = number  # feature 0: the number, at the first step only
-        x[..., 1] = 0.1 * torch.randn(x.shape[:3], generator=generator)  # feature 1: a distraction at every step
+        number = uniform(generator, 1.0, networks, batch, 1)
+        x = pad(number[None], (0, 1, 0, 0, 0, 0, 0, lag))  # feature 0: the number, then `lag` steps without it
+        x[..., 1].normal_(0.0, 0.1, generator=generator)  # feature 1: a distraction at every step
         zero = torch.zeros(networks, batch, n)
         h, _, _ = unroll(parameters[:3], x, zero, zero)
-        errors = ((h @ parameters[3] - number) ** 2).mean((1, 2))  # (R,)
+        errors = mse_loss(torch.bmm(h, parameters[3]), number, reduction="none").mean((1, 2))  # (R,)
         yield float((errors.detach() / (number**2).mean((1, 2))).median())
-        gradients = torch.autograd.grad(errors.sum() / 2, parameters)
+        gradients = torch.autograd.grad(errors.unbind(), parameters)  # each network has its own
         with torch.no_grad():
-            for value, grad, mean, square in zip(parameters, gradients, means, squares, strict=True):
-                mean += 0.1 * (grad - mean)
-                square += 0.01 * (grad**2 - square)
-                step = mean / (1 - 0.9**update) / ((square / (1 - 0.99**update)).sqrt() + 1e-8)
-                value -= rate * step
+            for value, grad in zip(parameters, gradients, strict=True):
+                value -= rate * grad.sign()
 
 
 def run(
@@ -162,50 +171,56 @@ def run(
     low_bias: Annotated[float, Range(-5.0, 10.0), "the bias to compare with"] = 0.0,
     write_bias: Annotated[float, Range(-20.0, 20.0), "input-gate bias where the memory is to be kept"] = -15.0,
     loud: Annotated[float, Range(0.1, 20.0), "factor on the recurrent weights in search of an explosion"] = 8.0,
-    rate: Annotated[float, Range(0.001, 0.03), "learning rate of both cells"] = 0.01,
+    rate: Annotated[float, Range(0.001, 0.03), "learning rate of both cells"] = 0.005,
     updates: Annotated[int, Range(1, 200), "training steps"] = 50,
     path: Literal["cell", "all"] = "cell",
-    mistake: Literal["none", "gate-order"] = "none",
+    mistake: Literal["none", "gate-order", "gates-only", "equal-units"] = "none",
     seed: int = 0,
 ) -> Iterator[Evidence]:
     block = hidden * (inputs + hidden + 1)  # W, U and b of one block
-    yield Measure("parameters", 4 * block)
-    yield Measure("parameters-gates", 3 * block)
+    lstm, gates = 4 * block, 3 * block
+    yield Measure("parameters", lstm)
+    yield Measure("parameters-gates", gates)
     yield Measure("parameters-rnn", block)
+    counts = [gates if mistake == "gates-only" else lstm, gates, block]
+    cells = [kind(inputs, hidden) for kind in (torch.nn.LSTMCell, torch.nn.GRUCell, torch.nn.RNNCell)]
+    theirs = [sum(value.numel() for value in it.parameters()) - it.bias_hh.numel() for it in cells]
+    gap = max(abs(ours - count) for ours, count in zip(counts, theirs, strict=True))
+    yield Claim("counts-match-torch", measured=gap, at_most=0)
 
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(lag, 1, 1, inputs, generator=generator).double()  # (T, 1, 1, x), the same for all networks
-    last = torch.randn(15, 1, hidden, generator=generator).double()  # ∂L/∂c_T (R, 1, n)
+    last = normalize(torch.randn(15, hidden, generator=generator).double())[:, None]  # ∂L/∂c_T (R, 1, n)
     zero = torch.zeros_like(last)
     fresh = [value.double() for value in initialize(generator, 15, inputs, hidden, 4)]
     opened = with_biases(fresh, forget_bias)
     h, c, forgets = unroll(opened, x, zero, zero)
 
-    module = torch.nn.LSTMCell(inputs, hidden).double()
+    module = cells[0].double()
     order = [0, 1, 3, 2] if mistake == "gate-order" else [0, 1, 2, 3]  # torch stacks i, f, g, o
     w, u, b = (torch.cat([value[0].chunk(4, -1)[k] for k in order], -1) for value in opened)
-    theirs = (zero[0], zero[0])
+    state = (zero[0], zero[0])
     with torch.no_grad():
         for name, value in (("weight_ih", w.T), ("weight_hh", u.T), ("bias_ih", b[0]), ("bias_hh", 0 * b[0])):
             getattr(module, name).copy_(value)
         for step in x[:, 0]:
-            theirs = module(step, theirs)
-    worst = max((h[0] - theirs[0]).abs().max(), (c[0] - theirs[1]).abs().max())
+            state = module(step, state)
+    worst = max((h[0] - state[0]).abs().max(), (c[0] - state[1]).abs().max())
     yield Claim("matches-torch", measured=worst, at_most=1e-9)
 
     # Along the cell each step multiplies by its forget gates, and by nothing else.
     along = last * torch.stack(forgets).prod(0)
     difference = (gradient(opened, x, last, path) - along).norm() / along.norm()
-    yield Measure("forget-orders", orders(along, last))
+    yield Measure("forget-orders", orders(along))
     yield Claim("product-of-forget-gates", measured=difference, at_most=1e-9)
 
     # Over all paths (gates and candidate depend on h, and h on c), and beside an RNN.
-    units = 2 * hidden + 2  # so that in the recall below the RNN has a few more parameters than the LSTM
+    units = hidden if mistake == "equal-units" else 2 * hidden + 2  # as many parameters, about
     rnn = [value.double() for value in initialize(generator, 15, inputs, units, 1)]
-    last_rnn = torch.randn(15, 1, units, generator=generator).double()
-    rnn_orders = orders(gradient(rnn, x, last_rnn), last_rnn)
-    open_orders = orders(gradient(opened, x, last), last)
-    low_orders = orders(gradient(with_biases(fresh, low_bias), x, last), last)
+    last_rnn = normalize(torch.randn(15, units, generator=generator).double())[:, None]
+    rnn_orders = orders(gradient(rnn, x, last_rnn))
+    open_orders = orders(gradient(opened, x, last))
+    low_orders = orders(gradient(with_biases(fresh, low_bias), x, last))
     names = [f"LSTM, bias {forget_bias:g}", f"LSTM, bias {low_bias:g}", "RNN"]
     yield Plot(
         "gradient",
@@ -221,7 +236,7 @@ def run(
     yield Claim("half-open-vanishes", measured=low_orders, at_most=-6.0)
     # Without inputs the state stays at zero, where neither tanh nor gates saturate.
     oversized = [opened[0], loud * opened[1], opened[2]]
-    yield Claim("can-explode", measured=orders(gradient(oversized, 0 * x, last), last), at_least=5.0)
+    yield Claim("can-explode", measured=orders(gradient(oversized, 0 * x, last)), at_least=5.0)
 
     _, kept, _ = unroll(with_biases(fresh, 15.0, write_bias), x, zero, last)
     yield Claim("gates-hold-memory", measured=(kept - last).abs().max(), at_most=0.01)
@@ -229,7 +244,10 @@ def run(
     yield Text(f"Now both cells learn to recall a number after {lag} steps of noise, in {updates} updates each.")
     curves: dict[str, list[float]] = {"LSTM": [], "RNN": []}
     start = with_biases(initialize(generator, 15, 2, hidden, 4), forget_bias)
-    for curve, weights in zip(curves.values(), (start, initialize(generator, 15, 2, units, 1)), strict=True):
+    starts = [start, initialize(generator, 15, 2, units, 1)]
+    of_lstm, of_rnn = (sum(value[0].numel() for value in weights) for weights in starts)
+    yield Claim("sizes-match", measured=of_rnn / of_lstm, between=(1.0, 1.15))
+    for curve, weights in zip(curves.values(), starts, strict=True):
         for error in recall(weights, generator, lag, updates, rate):
             curve.append(error)
             if len(curve) % 10 == 0:
