@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from rich.console import Console, RenderableType
@@ -141,9 +143,18 @@ class Examiner:
             if each is not None and wanted is not None and not (each is asked and each.question.runs_after):
                 self.laboratory.prepare(wanted[0], each.drawn, wanted[1])
 
-    def warm(self, asked: Asked) -> None:
-        """Let the demo of a question get ready, in a process of its own, while the question is read."""
+    def warm(self, asked: Asked) -> Iterator[str]:
+        """Let the demo of a question get ready, in a process of its own, while the question is read.
+
+        One step at a time, each named, and none so long that a key pressed meanwhile would be felt to wait.
+        """
+        if "laboratory" not in self.__dict__:
+            gc.freeze()  # the banks stay: while a key waits, the collector need not look through them
+            for part in ("quizcli.lab.evidence", "quizcli.lab.catalog", "subprocess", "quizcli.lab.laboratory"):
+                import_module(part)
+                yield part
         self.laboratory.load(asked.question.demo)
+        yield asked.question.demo
 
     def hint(self) -> None:
         hint = self.session.hint()

@@ -93,10 +93,10 @@ class KeyQuiz:
         self.examiner.print("")
         self.examiner.prepare(asked)
         typed, guessed = "", False
-        self._show_status(self._asking_status(asked, typed, hidden, guessed))
-        self.examiner.warm(asked)
+        getting_ready = self.examiner.warm(asked)
         while True:
             self._show_status(self._asking_status(asked, typed, hidden, guessed))
+            self.keyboard.until_pressed(getting_ready)
             key = self._read(partial(self.examiner.present, asked, with_choices=not hidden))
             if key == "enter" and typed == self._key_before["bury"] and self.session.keeper is not None:
                 # For a number `-` may begin a negative one; alone it means what it means everywhere.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import select
 import signal
 import sys
 import warnings
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from importlib import import_module
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -19,6 +23,9 @@ NAMES = {
     "KEY_TAB": "tab",
 }
 
+_PARTS = ("ssl", "asyncio", "wcwidth", "blessed")
+"""What the import of the library that knows the keys consists of: a key waits for one part of it at most."""
+
 
 class ResizedError(Exception):
     """The terminal has another size now: what stands on it was set for the old one."""
@@ -27,8 +34,9 @@ class ResizedError(Exception):
 class Keyboard:
     """While it is open, keys arrive one by one and are not echoed; `line()` gives the line editor back for a while.
 
-    Opening it is quick: the library that knows the keys of three platforms is imported when a first key is read, and
-    what was typed until then is not lost. Ctrl-C raises KeyboardInterrupt as always; Ctrl-D raises EOFError.
+    Opening it is quick: the library that knows the keys of three platforms is imported while nothing is pressed, or
+    when a first key is read, and what was typed until then is not lost. Ctrl-C raises KeyboardInterrupt as always;
+    Ctrl-D raises EOFError.
     """
 
     def __init__(self) -> None:
@@ -52,9 +60,19 @@ class Keyboard:
         """
         if self._ahead:
             return self._ahead.popleft()
+        if (early := self._early()) is not None:
+            return self._named(early)
         keys = self._keys()
         with _told_of_new_size() if tells_of_size else nullcontext():
             return self._named(keys.inkey())
+
+    def until_pressed(self, work: Iterable[object]) -> None:
+        """Do some work, in short steps, and get ready to know all keys, as long as none is pressed."""
+        steps = chain(work, map(import_module, _PARTS))
+        while not _is_pressed():
+            if next(steps, steps) is steps:
+                self._keys()
+                break
 
     def stops(self) -> bool:
         """Whether Escape or `q` was pressed by now; other keys wait until they are read."""
@@ -65,14 +83,31 @@ class Keyboard:
             self._ahead.append(key)
         return False
 
-    def _named(self, key: Any) -> str:
-        if key.is_sequence:
+    def _early(self) -> str | None:
+        """A key that was pressed before the library was there, where it is one that anybody knows."""
+        if self._terminal is not None or not _is_pressed():
+            return None
+        descriptor = sys.stdin.fileno()
+        first = os.read(descriptor, 1)
+        if not first:
+            raise EOFError
+        if first.isascii() and first != b"\x1b":
+            return first.decode()
+        rest = os.read(descriptor, 1024) if _is_pressed() else b""
+        self._keys().ungetch((first + rest).decode(errors="replace"))
+        return None
+
+    @staticmethod
+    def _named(key: Any) -> str:
+        if getattr(key, "is_sequence", False):
             return NAMES.get(key.name or "", "")
         text = str(key)
         if text in ("\r", "\n"):
             return "enter"
         if text in ("\x7f", "\x08"):
             return "backspace"
+        if text == "\t":
+            return "tab"
         if text == "\x04":
             raise EOFError
         return text
@@ -117,6 +152,13 @@ class Keyboard:
                 self._terminal = blessed.Terminal()
             self._stack.enter_context(self._terminal.cbreak())
         return self._terminal
+
+
+def _is_pressed() -> bool:
+    """Whether a key waits to be read; False where the platform cannot tell of a terminal."""
+    with suppress(OSError, ValueError):
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    return False
 
 
 @contextmanager
