@@ -12,13 +12,14 @@ from quizcli.lab.evidence import Evidence, Plot
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What a plot is drawn on: its width in characters, what the terminal can show, and whether it is to be told in
-    words instead (`plain`)."""
+    """What a plot is drawn on: its width in characters, what the terminal can show, whether it is to be told in words
+    instead (`plain`), and how many rows the plot may have between its axes."""
 
     width: int = 80
     color: bool = False
     unicode: bool = True
     plain: bool = False
+    height: int = 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ def draw(plot: Plot, paper: Paper) -> str:
         xs=[xs for xs, _ in series.values()],
         title=_cut(title + (f" (log {', '.join(log)})" if log else ""), width),
         width=width,
-        height=max(5, min(14, width // 4)),
+        height=max(5, min(paper.height, width // 4)),
         lines=plot.style == "line",
         x_as_log=plot.log_x,
         y_as_log=plot.log_y,

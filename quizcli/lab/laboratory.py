@@ -38,8 +38,8 @@ class Laboratory:
     """Runs demos of one catalog in a worker process, which is started when it is first needed.
 
     Requests are answered in their order. `load` lets the worker import what a demo needs before it is wanted; `prepare`
-    asks for measures ahead of time; `measures` waits for them. A worker that nobody needs for a while ends by itself
-    and gives its memory back; the next request starts another.
+    asks for measures and plots ahead of time; `measures` and `plot` wait for them. A worker that nobody needs for a
+    while ends by itself and gives its memory back; the next request starts another.
     """
 
     def __init__(self, catalog: Catalog, idle: float = IDLE) -> None:
@@ -50,7 +50,7 @@ class Laboratory:
         self._unanswered: list[dict[str, Any]] = []
         self._loaded: set[str] = set()
         self._asked: list[str] = []
-        self._ready: dict[str, dict[str, float] | QuizError] = {}
+        self._ready: dict[str, dict[str, Shown] | QuizError] = {}
 
     def load(self, demo: str) -> None:
         """Let the worker import a demo, and what it imports, while nobody waits; problems show when it is run."""
@@ -61,13 +61,14 @@ class Laboratory:
             self._asked.append("")
             self._loaded.add(demo)
 
-    def prepare(self, demo: str, settings: Mapping[str, Any], names: Iterable[str]) -> None:
-        """Start computing measures that will be wanted soon."""
-        key = _key(demo, settings, names)
+    def prepare(self, demo: str, settings: Mapping[str, Any], names: Iterable[str], paper: Paper | None = None) -> None:
+        """Start computing measures, or plots on a paper, that will be wanted soon."""
+        names = sorted(names)
+        key = _key(demo, settings, names, paper)
         if key in self._ready or key in self._asked:
             return
         try:
-            self._request(self.catalog.find(demo), settings, sorted(names), None)
+            self._request(self.catalog.find(demo), settings, names, paper)
         except QuizError as error:
             self._ready[key] = error
         else:
@@ -75,12 +76,19 @@ class Laboratory:
 
     def measures(self, demo: str, settings: Mapping[str, Any], names: Iterable[str]) -> dict[str, float]:
         """The named measures of a run under these settings; a QuizError where they cannot be had."""
-        names = sorted(names)
-        key = _key(demo, settings, names)
-        self.prepare(demo, settings, names)
+        found = self._found(demo, settings, sorted(names), None)
+        return {name: shown.item.value for name, shown in found.items() if isinstance(shown.item, Measure)}
+
+    def plot(self, demo: str, settings: Mapping[str, Any], name: str, paper: Paper) -> Shown:
+        """The named plot of a run under these settings, drawn; a QuizError where it cannot be had."""
+        return self._found(demo, settings, [name], paper)[name]
+
+    def _found(self, demo: str, settings: Mapping[str, Any], names: list[str], paper: Paper | None) -> dict[str, Shown]:
+        key = _key(demo, settings, names, paper)
+        self.prepare(demo, settings, names, paper)
         while key not in self._ready:
             # A demo that died took the requests behind it along.
-            self.prepare(demo, settings, names)
+            self.prepare(demo, settings, names, paper)
             if key in self._asked:
                 self._collect()
         found = self._ready[key]
@@ -88,7 +96,7 @@ class Laboratory:
             raise found
         missing = [name for name in names if name not in found]
         if missing:
-            raise DemoRunError(f"demo {demo} ended without the measure {', '.join(missing)}")
+            raise DemoRunError(f"demo {demo} ended without {', '.join(missing)}")
         return found
 
     def run(
@@ -151,14 +159,14 @@ class Laboratory:
     def _collect(self) -> None:
         """Read the answer to the oldest request that was made ahead."""
         key = self._asked[0]
-        found: dict[str, float] = {}
+        found: dict[str, Shown] = {}
         try:
             while "done" not in (answer := self._answer()):
                 if "error" in answer:
                     raise DemoRunError(answer["error"])
                 item = from_data(answer["evidence"])
-                if isinstance(item, Measure):
-                    found[item.name] = item.value
+                if isinstance(item, Measure | Plot):
+                    found[item.name] = Shown(item, answer.get("drawing", ""))
         except QuizError as error:
             self._ready[key] = error
         else:
@@ -267,5 +275,6 @@ def _ends(answer: dict[str, Any]) -> bool:
     return "done" in answer or "error" in answer
 
 
-def _key(demo: str, settings: Mapping[str, Any], names: Iterable[str]) -> str:
-    return json.dumps([demo, dict(settings), sorted(names)], sort_keys=True)
+def _key(demo: str, settings: Mapping[str, Any], names: list[str], paper: Paper | None) -> str:
+    drawn_on = None if paper is None else dataclasses.asdict(paper)
+    return json.dumps([demo, dict(settings), names, drawn_on], sort_keys=True)

@@ -24,7 +24,7 @@ from quizcli.errors import QuizError
 from quizcli.lab import runner
 from quizcli.lab.catalog import Catalog
 from quizcli.lab.chart import Paper, draw
-from quizcli.lab.evidence import Measure, Plot
+from quizcli.lab.evidence import Evidence, Measure, Plot
 from quizcli.lab.wire import NOT_NEEDED, dumps, from_data, to_data
 
 
@@ -81,23 +81,27 @@ def _load(request: dict[str, Any]) -> None:
 
 
 def _serve(request: dict[str, Any], answers: TextIO) -> None:
-    """Run one demo. `until` names measures: the run stops when all are there."""
+    """Run one demo. `until` names measures and plots: nothing else is sent, and the run stops when all are there."""
     demo = Catalog(Path(request["folder"])).find(request["demo"])
-    until = set(request["until"])
+    until = frozenset(request["until"])
     paper = Paper(**request["paper"]) if request["paper"] else None
     left = set(until)
     evidence = runner.run(demo, request["settings"])
     for item in evidence:
-        if not until or isinstance(item, Measure):
+        if not until or _name(item) in until:
             answer: dict[str, Any] = {"evidence": to_data(item)}
             if isinstance(item, Plot) and paper is not None:
                 answer["drawing"] = draw(item, paper)
             answers.write(dumps(answer) + "\n")
-        if until and isinstance(item, Measure):
-            left.discard(item.name)
-            if not left:
-                evidence.close()
-                break
+        left.discard(_name(item))
+        if until and not left:
+            evidence.close()
+            break
+
+
+def _name(item: Evidence) -> str:
+    """What a piece of evidence is asked for by; empty for what is not asked for."""
+    return item.name if isinstance(item, Measure | Plot) else ""
 
 
 if __name__ == "__main__":

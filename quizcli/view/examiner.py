@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from quizcli.bank.library import Library
 from quizcli.errors import QuizError
-from quizcli.model import Answer, Asked, Computed, Measured, Number, Question, Response, Verdict
+from quizcli.model import Answer, Asked, Computed, Exhibit, Measured, Number, Question, Response, Verdict
 from quizcli.session import Session, can_be_asked, measured_from, measures_wanted
 from quizcli.view import question as screen
 from quizcli.view.prose import inline
@@ -24,9 +25,15 @@ from quizcli.vocabulary import Rating, Settings
 
 if TYPE_CHECKING:
     from quizcli.lab.catalog import Demo
-    from quizcli.lab.chart import Paper
+    from quizcli.lab.chart import Paper, Shown
     from quizcli.lab.experiments import Bench
     from quizcli.lab.laboratory import Laboratory
+
+ROOMY = 34
+"""Rows of a terminal on which an exhibit of full height stands together with its question and four options."""
+
+LOW = 8
+"""Rows of an exhibit's plot where the terminal has fewer."""
 
 
 class Diary(Protocol):
@@ -142,6 +149,9 @@ class Examiner:
             wanted = measures_wanted(each) if each is not None else None
             if each is not None and wanted is not None and not (each is asked and each.question.runs_after):
                 self.laboratory.prepare(wanted[0], each.drawn, wanted[1])
+            if each is not None and each is not asked and (exhibit := each.question.exhibit) is not None:
+                with suppress(QuizError):
+                    self._drawn(exhibit, wait=False)
 
     def warm(self, asked: Asked) -> Iterator[str]:
         """Let the demo of a question get ready, in a process of its own, while the question is read.
@@ -312,26 +322,30 @@ class Examiner:
         return LaboratoryBench(self.laboratory.catalog.find(name), self._paper(), self.laboratory, stopped)
 
     def _show_exhibit(self, asked: Asked) -> None:
-        exhibit = asked.question.exhibit
-        if exhibit is None:
+        if (exhibit := asked.question.exhibit) is None:
             return
-        from quizcli.lab.evidence import Plot
-        from quizcli.lab.exhibits import Exhibits
-        from quizcli.places import cache_folder
         from quizcli.view.evidence import show_evidence
 
-        demo, paper = self.laboratory.catalog.find(exhibit.demo), self._paper()
-        kept = Exhibits(cache_folder() / "exhibits")
-        drawn = kept.get(demo, exhibit.plot, exhibit.settings, paper)
-        if drawn is None:
-            for shown in self.laboratory.run(exhibit.demo, exhibit.settings, paper):
-                if isinstance(shown.item, Plot) and shown.item.name == exhibit.plot:
-                    drawn = shown
-            if drawn is None:
-                return
-            kept.keep(demo, exhibit.plot, exhibit.settings, paper, drawn)
-        show_evidence(self.console, demo, drawn.item, drawn.drawing)
+        drawn = self._drawn(exhibit)
+        assert drawn is not None
+        show_evidence(self.console, self.laboratory.catalog.find(exhibit.demo), drawn.item, drawn.drawing)
         self.print("")
+
+    def _drawn(self, exhibit: Exhibit, *, wait: bool = True) -> Shown | None:
+        """An exhibit as it was drawn before, or else as the laboratory draws it now; without `wait` it only begins."""
+        from quizcli.lab.exhibits import Exhibits
+        from quizcli.places import cache_folder
+
+        demo, paper = self.laboratory.catalog.find(exhibit.demo), self._paper()
+        if self.console.height < ROOMY:
+            paper = replace(paper, height=LOW)
+        kept = Exhibits(cache_folder() / "exhibits")
+        if (drawn := kept.get(demo, exhibit.plot, exhibit.settings, paper)) is None:
+            self.laboratory.prepare(demo.name, exhibit.settings, [exhibit.plot], paper)
+            if wait:
+                drawn = self.laboratory.plot(demo.name, exhibit.settings, exhibit.plot, paper)
+                kept.keep(demo, exhibit.plot, exhibit.settings, paper, drawn)
+        return drawn
 
     def _paper(self) -> Paper:
         from quizcli.view.evidence import paper_of

@@ -159,7 +159,7 @@ def test_settings_out_of_range_and_unknown_demos_are_said(lab: Callable[[str], L
         value(worker, 11.0)
     with pytest.raises(UsageError, match=r"no demo 'mishape' \(did you mean 'mishap'"):
         worker.measures("mishape", {}, ["value"])
-    with pytest.raises(QuizError, match="without the measure nothing"):
+    with pytest.raises(QuizError, match="without nothing"):
         worker.measures("mishap", {}, ["nothing"])
     assert value(worker, 2.0) == 2.0
 
@@ -218,6 +218,26 @@ def test_process_that_nobody_needs_ends_and_the_next_demo_starts_another(
         life.wait_until_ended()
         assert value(worker, 2.0) == 2.0
         assert value(worker, 1.0) == 1.0
+
+
+PLOTS = """
+yield Plot("first", {"a": ([1, 2], [1.0, value])})
+yield Plot("second", {"a": ([1, 2], [value, 3.0])})
+"""
+
+
+def test_plot_is_had_as_a_run_draws_it_and_nothing_after_it_is_computed(lab: Callable[[str], Laboratory]) -> None:
+    paper = Paper(60)
+    of_a_run = [shown for shown in lab(PLOTS).run("mishap", {"value": 2.0}, paper) if isinstance(shown.item, Plot)]
+    worker = lab(PLOTS + "raise ValueError")
+    worker.prepare("mishap", {"value": 2.0}, ["second"], paper)
+    assert worker.plot("mishap", {"value": 2.0}, "second", paper) == of_a_run[1]
+    assert worker.plot("mishap", {"value": 2.0}, "first", paper) == of_a_run[0]
+    assert len(worker.plot("mishap", {}, "first", Paper(60, height=6)).drawing.splitlines()) < len(
+        of_a_run[0].drawing.splitlines()
+    )
+    with pytest.raises(QuizError):
+        worker.plot("mishap", {}, "third", paper)
 
 
 def test_run_that_the_learner_stops_ends_its_process(lab: Callable[[str], Laboratory], life: Life) -> None:

@@ -434,7 +434,7 @@ def test_demo_in_a_session_is_experimented_with(open_terminal: Open) -> None:
     assert re.search(r"^gap=-?[1-9]", terminal.seen, re.M)
     terminal.press("gap=0" + ENTER)
     terminal.wait_for("side by side")
-    assert re.search(r"^two-class +\S+ +0\.5", terminal.seen, re.M)
+    terminal.wait_until(lambda: re.search(r"^two-class +\S+ +0\.5", terminal.seen, re.M), "the table")
     terminal.wait_for_status("r run changed")
     terminal.press(ENTER)
     terminal.wait_for("Right: 0 of 1")
