@@ -44,7 +44,7 @@ def sheet(folder: Path, cache: Path, topic: str) -> tuple[str, Library, TopicInf
     info = library.topic(topic)
     questions = [library.question(entry.id) for entry in library.entries(topic)]
     filled = [(question, example(question), 0.5) for question in questions]
-    return page(info, filled, lambda name: library.misconception(name)[0]), library, info
+    return page(info, filled, {}, lambda name: library.misconception(name)[0]), library, info
 
 
 @pytest.mark.parametrize("topic", ["softmax", "cnn", "lstm"])
@@ -62,6 +62,18 @@ def test_a_sheet_holds_every_question_with_its_answer(tmp_path: Path, topic: str
             assert sum(option.correct for option in question.body.options) >= 1 and "✓" in words
     for reference in info.references.values():
         assert " ".join(reference.split()) in words
+
+
+def test_an_exhibit_stands_above_its_prompt_in_its_colors(tmp_path: Path) -> None:
+    bank = Path(__file__).parent / "e2e" / "bank"
+    library = Library(bank, tmp_path)
+    questions = [(library.question("shares/curve"), example(library.question("shares/curve")), None)]
+    text = page(library.topic("shares"), questions, {"shares/curve": "┌─<b>─┐\n\x1b[31m▞\x1b[0m·"}, str)
+    reader = Reader(text)
+    assert reader.tags == [] and "b" not in reader.seen
+    words = reader.words
+    assert words.index("┌─<b>─┐") < words.index("▞") < words.index("curve")
+    assert 'style="color: #' in text
 
 
 def test_nothing_of_a_bank_is_markup(tmp_path: Path) -> None:

@@ -7,13 +7,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quizcli.cli.completing import topics
-from quizcli.cli.listing import AsJson, entry_data, example, example_answer, filled, first_lines, list_entries
+from quizcli.cli.listing import (
+    AsJson,
+    entry_data,
+    example,
+    example_answer,
+    exhibit_of,
+    filled,
+    first_lines,
+    list_entries,
+)
 from quizcli.cli.sitting import open_library
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from quizcli.bank.library import Entry, Library
+    from quizcli.model import Question
 
 
 def register(app: typer.Typer) -> None:
@@ -65,6 +75,7 @@ def explain(
 def _save_sheet(library: Library, name: str, file: str) -> None:
     """A topic as a page, with example values in its number questions."""
     from quizcli.errors import UsageError, suggest
+    from quizcli.lab.chart import Paper
     from quizcli.view.sheet import check_target
     from quizcli.view.sheet import save as save_sheet
 
@@ -75,7 +86,12 @@ def _save_sheet(library: Library, name: str, file: str) -> None:
         raise UsageError(f"--save keeps a whole topic; '{name}' is none{suggest(plain, topics)}")
     questions = [library.question(entry.id) for entry in library.entries(plain)]
     filled = [(question, example(question), example_answer(question)) for question in questions]
-    save_sheet(target, topics[plain], filled, lambda belief: library.misconception(belief)[0])
+    plots = {
+        each.id: shown.drawing
+        for each in questions
+        if (shown := exhibit_of(each, Paper(color=True, dots=False))) is not None
+    }
+    save_sheet(target, topics[plain], filled, plots, lambda belief: library.misconception(belief)[0])
     typer.echo(f"Saved: {target}")
 
 
@@ -143,6 +159,7 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
             f"  {question.kind} · {question.level} · {question.skill}", style="dim"
         )
     )
+    _show_exhibit(console, question)
     console.print()
     console.print(screen.prompt(asked))
     console.print()
@@ -154,6 +171,26 @@ def _explain_question(library: Library, name: str, as_json: bool) -> None:
     _show_history(console, library, question.id)
     demo = f"dlquiz demo {question.demo.replace('_', '-')}"
     console.print(Text(demo, style="code").append(f"   {path}:{line}", style="dim"))
+
+
+def _show_exhibit(console: Console, question: Question) -> None:
+    """The plot that stands in a question, or why it cannot be shown."""
+    if question.exhibit is None:
+        return
+    from rich.text import Text
+
+    from quizcli.errors import QuizError
+    from quizcli.view.evidence import drawn, paper_of
+    from quizcli.view.terminal import inert
+
+    console.print()
+    try:
+        shown = exhibit_of(question, paper_of(console))
+    except QuizError as error:
+        console.print(Text(f"(its plot cannot be shown: {inert(str(error))})", style="partly"))
+    else:
+        assert shown is not None
+        console.print(drawn(shown))
 
 
 def _history_data(library: Library, question: str) -> dict[str, object]:

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from quizcli.bank.library import Entry, Library
+    from quizcli.lab.chart import Paper, Shown
     from quizcli.model import Asked, Question
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print as JSON.")]
@@ -43,6 +44,12 @@ def entry_data(library: Library, entry: Entry) -> dict[str, object]:
         "skill": entry.skill,
         "priority": entry.priority,
         "prompt": question.prompt,
+        "exhibit": question.exhibit
+        and {
+            "demo": question.exhibit.demo,
+            "plot": question.exhibit.plot,
+            "with": dict(question.exhibit.settings),
+        },
         "short": question.short,
         "answer": question.answer,
         "key_points": [
@@ -83,6 +90,20 @@ def example_answer(question: Question) -> float | None:
         return measures_of(demo, body.source.draws[0], {body.source.measure})[body.source.measure]
     except QuizError:
         return None
+
+
+def exhibit_of(question: Question, paper: Paper) -> Shown | None:
+    """The plot that stands in a question, drawn; None where there is none. A QuizError where it cannot be had."""
+    if (exhibit := question.exhibit) is None:
+        return None
+    from quizcli.lab.catalog import Catalog
+    from quizcli.lab.exhibits import Exhibits
+    from quizcli.lab.runner import one_thread_environment
+    from quizcli.places import cache_folder, demo_folder
+
+    one_thread_environment()
+    demo = Catalog(demo_folder()).find(exhibit.demo)
+    return Exhibits(cache_folder() / "exhibits").draw(demo, exhibit.plot, exhibit.settings, paper)
 
 
 def filled(asked: Asked, text: str, answer: float | None) -> str:

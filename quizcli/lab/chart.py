@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from quizcli.lab.evidence import Evidence, Plot
@@ -13,13 +14,15 @@ from quizcli.lab.evidence import Evidence, Plot
 @dataclass(frozen=True, slots=True)
 class Paper:
     """What a plot is drawn on: its width in characters, what the terminal can show, whether it is to be told in words
-    instead (`plain`), and how many rows the plot may have between its axes."""
+    instead (`plain`), how many rows the plot may have between its axes, and whether Braille dots are as wide as other
+    characters (not in the fonts of a browser: there blocks are drawn)."""
 
     width: int = 80
     color: bool = False
     unicode: bool = True
     plain: bool = False
     height: int = 14
+    dots: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ def draw(plot: Plot, paper: Paper) -> str:
         return _bars(plot, paper)
     from uniplot import plot_to_string
 
+    _write_ticks_in_full()
     log = [name for name, on in (("x", plot.log_x), ("y", plot.log_y)) if on]
     title = plot.y_label or plot.name
     width = max(10, min(paper.width, 100) - 20)
@@ -57,13 +61,52 @@ def draw(plot: Plot, paper: Paper) -> str:
         y_as_log=plot.log_y,
         legend_labels=[_cut(label, width // 2) for label in labels] if len(labels) > 1 else None,
         color=paper.color,
-        character_set="braille" if paper.unicode and paper.color else "block" if paper.unicode else "ascii",
+        character_set=_character_set(paper),
     )
     lines = text.splitlines() if isinstance(text, str) else list(text)
     if plot.x_label:
         axis = next((place for place, line in enumerate(lines) if line.startswith("└")), len(lines) - 2) + 2
         lines.insert(axis, _cut(plot.x_label, width).center(width + 2).rstrip())
     return "\n".join(lines)
+
+
+def _write_ticks_in_full() -> None:
+    """Let uniplot write its ticks as what they are.
+
+    uniplot 0.23 writes as few digits as tell them apart, 0.5 and 1 as 0 and 1, and has no setting for that.
+    """
+    from uniplot.axis_labels import label_set
+
+    ticks: Any = label_set.LabelSet
+    ticks._find_shortest_string_representation = _ticks_in_full
+    ticks._add_log_to_label = _tick_on_log_axis
+
+
+def _ticks_in_full(labels: Any) -> list[str]:
+    """The values of the ticks with the fewest digits that are theirs, to a thousandth of the step between them."""
+    values = [float(value) for value in labels.labels]
+    step = min((abs(b - a) for a, b in pairwise(values)), default=1.0)
+    for digits in range(8):
+        written = [f"{value:,.{digits}f}" for value in values]
+        gaps = (abs(float(text.replace(",", "")) - value) for text, value in zip(written, values, strict=True))
+        if max(gaps) <= step / 1000:
+            return written
+    return [f"{round(value / step, 3) * step + 0.0:.4g}" for value in values]
+
+
+def _tick_on_log_axis(labels: Any, exponent: str) -> str:
+    """A tick of a logarithmic axis by its power of ten: 0.316 rather than 10^-0.5."""
+    if not labels.log:
+        return exponent
+    power = float(exponent.replace(",", ""))
+    return f"{float(f'{10**power:.3g}'):g}" if -3 <= power <= 4 else f"10^{power:g}"
+
+
+def _character_set(paper: Paper) -> str:
+    """Dots are the finest, but curves of one color cross better in blocks."""
+    if not paper.unicode:
+        return "ascii"
+    return "braille" if paper.color and paper.dots else "block"
 
 
 def _in_words(plot: Plot, series: Mapping[str, tuple[list[Any], list[float]]]) -> str:

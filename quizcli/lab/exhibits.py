@@ -7,11 +7,12 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
+from quizcli.lab import runner
 from quizcli.lab.catalog import Demo, Value
-from quizcli.lab.chart import Paper, Shown
+from quizcli.lab.chart import Paper, Shown, draw
 from quizcli.lab.evidence import Plot
 from quizcli.lab.wire import dumps, from_data, to_data
 
@@ -40,6 +41,21 @@ class Exhibits:
             partial = path.with_suffix(f".{os.getpid()}")
             partial.write_text(dumps({"plot": to_data(shown.item), "drawing": shown.drawing}), encoding="utf-8")
             partial.replace(path)
+
+    def draw(self, demo: Demo, plot: str, settings: Mapping[str, Value], paper: Paper) -> Shown:
+        """The plot as it was drawn before, or as a run in this process draws it, which is then kept.
+
+        Raises a QuizError where the demo cannot be run that far.
+        """
+        if (shown := self.get(demo, plot, settings, paper)) is not None:
+            return shown
+        with closing(runner.run(demo, settings)) as evidence:
+            for item in evidence:
+                if isinstance(item, Plot) and item.name == plot:
+                    shown = Shown(item, draw(item, paper))
+                    self.keep(demo, plot, settings, paper, shown)
+                    return shown
+        raise runner.DemoRunError(f"demo {demo.name} ended without the plot {plot}")
 
     def _path(self, demo: Demo, plot: str, settings: Mapping[str, Value], paper: Paper) -> Path:
         what = [demo.source, plot, demo.settings(settings), dataclasses.asdict(paper)]

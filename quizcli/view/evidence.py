@@ -12,7 +12,7 @@ from rich.table import Table as Grid
 from rich.text import Text as Line
 
 from quizcli.lab.catalog import Demo, Prediction
-from quizcli.lab.chart import Paper
+from quizcli.lab.chart import Paper, Shown
 from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress, Table, Text
 from quizcli.view.prose import prose
 from quizcli.view.terminal import inert, is_plain, knows_unicode
@@ -138,9 +138,15 @@ def _renderable(console: Console, item: Text | Table | Plot | Image, drawing: st
         return _table(item)
     if isinstance(item, Image):
         return _image(console, item)
-    if drawing:
-        return Line.from_ansi(drawing, no_wrap=True, overflow="crop")
-    return Line(f"({item.name}: nothing finite to draw)", style="dim")
+    return drawn(Shown(item, drawing))
+
+
+def drawn(shown: Shown) -> Line:
+    """A plot that was drawn with ANSI colors, as text of a console."""
+    if shown.drawing:
+        return Line.from_ansi(shown.drawing, no_wrap=True, overflow="crop")
+    name = shown.item.name if isinstance(shown.item, Plot) else "plot"
+    return Line(f"({name}: nothing finite to draw)", style="dim")
 
 
 def _measure(demo: Demo, measure: Measure) -> RenderableType:

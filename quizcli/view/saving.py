@@ -19,6 +19,9 @@ SUFFIXES = (".png", ".svg", ".html")
 PAGE_WIDTH = 100
 """Characters of a saved page."""
 
+FONTS_WITH_BLOCKS = "font-family:Menlo,'Cascadia Mono',"
+"""The first of a page's fonts: on macOS and on Windows those in which blocks are as wide as letters."""
+
 _PANEL = 5.2, 3.6
 """Inches of one plot in a picture."""
 
@@ -67,10 +70,11 @@ def _page(demo: Demo, settings: Mapping[str, Value], items: Sequence[Evidence]) 
     console.print(Text(inert(demo.title), style="heading"))
     if settings:
         console.print(Text(f"with {inert(_words(settings))}", style="dim"))
-    paper = Paper(PAGE_WIDTH, color=True, unicode=True)
+    paper = Paper(PAGE_WIDTH, color=True, dots=False)
     for item in items:
         show_evidence(console, demo, item, draw(item, paper) if isinstance(item, Plot) else "")
-    return console.export_html(theme=SVG_EXPORT_THEME, inline_styles=True)
+    page = console.export_html(theme=SVG_EXPORT_THEME, inline_styles=True)
+    return page.replace("font-family:Menlo,", FONTS_WITH_BLOCKS)
 
 
 def _draw_figure(path: Path, demo: Demo, settings: Mapping[str, Value], items: Sequence[Evidence]) -> None:

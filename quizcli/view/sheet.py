@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from io import StringIO
 from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
 
 from quizcli.bank.library import TopicInfo
 from quizcli.errors import QuizError, UsageError
@@ -18,8 +22,10 @@ body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.6rem } h2 { font-size: 1.05rem; margin: 0 0 .4rem }
 article { break-inside: avoid; border-top: 1px solid #bbb; padding: 1rem 0 }
 .kind, .proof, .why, footer { color: #555; font-size: .85em }
-.short { font-weight: bold } code, pre { font: .88em/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace }
+.short { font-weight: bold }
+code, pre { font: .88em/1.4 Menlo, "Cascadia Mono", "DejaVu Sans Mono", Consolas, monospace }
 pre { background: #f4f4f4; padding: .6rem .8rem; white-space: pre-wrap }
+.plot { background: none; padding: 0; line-height: 1.15; white-space: pre; overflow-x: auto }
 ul, ol { margin: .3rem 0; padding-left: 1.4rem }
 @media print { body { margin: 0; max-width: none } }
 """
@@ -38,17 +44,22 @@ def check_target(name: str) -> Path:
     return path
 
 
-def save(path: Path, topic: TopicInfo, questions: Sequence[Filled], belief: Callable[[str], str]) -> None:
-    """Write the sheet. Raises QuizError where the file cannot be written."""
+def save(
+    path: Path, topic: TopicInfo, questions: Sequence[Filled], plots: Mapping[str, str], belief: Callable[[str], str]
+) -> None:
+    """Write the sheet; `plots` are exhibits by their questions' ids, drawn with ANSI colors.
+
+    Raises QuizError where the file cannot be written.
+    """
     try:
-        path.write_text(page(topic, questions, belief), encoding="utf-8")
+        path.write_text(page(topic, questions, plots, belief), encoding="utf-8")
     except OSError as error:
         raise QuizError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
-def page(topic: TopicInfo, questions: Sequence[Filled], belief: Callable[[str], str]) -> str:
+def page(topic: TopicInfo, questions: Sequence[Filled], plots: Mapping[str, str], belief: Callable[[str], str]) -> str:
     """The sheet as HTML that needs nothing else."""
-    body = "\n".join(_article(*each, belief) for each in questions)
+    body = "\n".join(_article(*each, plots.get(each[0].id, ""), belief) for each in questions)
     needs = f"<p class=kind>builds on {escape(', '.join(topic.needs))}</p>" if topic.needs else ""
     sources = "".join(f"<li>[{escape(key)}] {escape(text)}</li>" for key, text in topic.references.items())
     return (
@@ -58,10 +69,11 @@ def page(topic: TopicInfo, questions: Sequence[Filled], belief: Callable[[str], 
     )
 
 
-def _article(question: Question, asked: Asked, answer: float | None, belief: Callable[[str], str]) -> str:
+def _article(question: Question, asked: Asked, answer: float | None, plot: str, belief: Callable[[str], str]) -> str:
     parts = [
         f"<h2>{escape(question.id)}</h2>"
         f"<p class=kind>{escape(f'{question.kind} · {question.level} · {question.skill}')}</p>",
+        _plot(plot) if plot else "",
         _prose(asked.fill(question.prompt)),
         *_asked(question, asked),
         f"<p class=short>{_inline(_filled(asked, question.short, answer))}</p>",
@@ -71,6 +83,14 @@ def _article(question: Question, asked: Asked, answer: float | None, belief: Cal
         *_next(question),
     ]
     return f"<article>{''.join(parts)}</article>"
+
+
+def _plot(drawing: str) -> str:
+    """A plot with its colors, which are to be told apart on white."""
+    width = max(map(len, drawing.splitlines()))
+    console = Console(record=True, file=StringIO(), width=width, force_terminal=True, color_system="truecolor")
+    console.print(Text.from_ansi(drawing, no_wrap=True, overflow="crop"))
+    return console.export_html(inline_styles=True, code_format="<pre class=plot>{code}</pre>")
 
 
 def _asked(question: Question, asked: Asked) -> Iterator[str]:

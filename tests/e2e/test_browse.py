@@ -66,6 +66,17 @@ def test_explain_shows_the_whole_answer(run: Run) -> None:
         assert text in shown
 
 
+def test_explain_shows_the_plot_that_a_question_stands_on(run: Run, tmp_path: Path) -> None:
+    for _ in ("drawn", "kept"):
+        shown = run("explain", "shares/curve").stdout
+        assert shown.index("entropy (nats)") < shown.index("│") < shown.index("The curve shows an entropy")
+    data = json.loads(run("explain", "shares/curve", "--json").stdout)
+    assert data["exhibit"] == {"demo": "softmax", "plot": "entropy-over-temperature", "with": {"classes": 10}}
+    assert json.loads(run("explain", "shares/bug", "--json").stdout)["exhibit"] is None
+    run("explain", "shares", "--save", str(tmp_path / "sheet.html"))
+    assert "▄" in (tmp_path / "sheet.html").read_text() or "⣀" in (tmp_path / "sheet.html").read_text()
+
+
 def test_explain_of_words_explains_the_best_and_names_the_others(run: Run) -> None:
     shown = run("explain", "entropy").stdout
     assert "Also found for 'entropy':" in shown
