@@ -78,6 +78,29 @@ def ended(terminal: Terminal) -> None:
     assert terminal.wait_for_end() == 0
 
 
+def exhibit(terminal: Terminal) -> None:
+    question(terminal)
+    terminal.press(" ")
+    terminal.wait_for_status("One of these")
+
+
+def evidence(terminal: Terminal) -> None:
+    wrong(terminal)
+    terminal.press("d")
+    prediction(terminal)
+    terminal.press(ENTER)
+    terminal.wait_for_status("r run changed")
+
+
+def side_by_side(terminal: Terminal) -> None:
+    evidence(terminal)
+    terminal.press("c")
+    terminal.wait_for("compare with")
+    terminal.press("gap=0" + ENTER)
+    terminal.wait_for("side by side")
+    terminal.wait_for_status("r run changed")
+
+
 def prediction(terminal: Terminal) -> None:
     terminal.wait_for("Your prediction?")
 
@@ -94,6 +117,10 @@ VIEWS: dict[str, tuple[tuple[str, ...], Callable[[Terminal], None]]] = {
     "stats": (("stats",), ended),
     "topics": (("topics",), ended),
     "help": (("--help",), ended),
+    "exhibit": (("practice", "shares/curve", *SEED), exhibit),
+    "evidence": (("practice", "shares/factor", *SEED), evidence),
+    "side by side": (("practice", "shares/factor", *SEED), side_by_side),
+    "sweep": (("demo", "softmax", "--sweep", "gap=-4,-2,0,2,4", "--watch", "two-class"), ended),
     "prediction": (("demo", "softmax"), prediction),
     "plain": (("explain", "shares/bug", "--plain"), ended),
 }
