@@ -324,11 +324,11 @@ class Examiner:
     def _show_exhibit(self, asked: Asked) -> None:
         if (exhibit := asked.question.exhibit) is None:
             return
-        from quizcli.view.evidence import show_evidence
+        from quizcli.view.evidence import drawn
 
-        drawn = self._drawn(exhibit)
-        assert drawn is not None
-        show_evidence(self.console, self.laboratory.catalog.find(exhibit.demo), drawn.item, drawn.drawing)
+        shown = self._drawn(exhibit)
+        assert shown is not None
+        self.print(drawn(shown))
         self.print("")
 
     def _drawn(self, exhibit: Exhibit, *, wait: bool = True) -> Shown | None:
