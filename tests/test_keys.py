@@ -102,6 +102,14 @@ def test_work_is_done_while_nothing_is_pressed_and_goes_on_after_a_key(
     assert without_library == list(keys._PARTS)
 
 
+def test_part_that_a_platform_lacks_is_no_loss(press: Press, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "_PARTS", ("no_such_part", "blessed"))
+    with Keyboard() as keyboard:
+        keyboard.until_pressed(())
+        press("é".encode())
+        assert keyboard.read() == "é"
+
+
 def test_library_is_there_after_a_while_without_keys(press: Press) -> None:
     with Keyboard() as keyboard:
         keyboard.until_pressed(())

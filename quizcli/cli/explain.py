@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -74,7 +75,7 @@ def explain(
 
 def _save_sheet(library: Library, name: str, file: str) -> None:
     """A topic as a page, with example values in its number questions."""
-    from quizcli.errors import UsageError, suggest
+    from quizcli.errors import QuizError, UsageError, suggest
     from quizcli.lab.chart import Paper
     from quizcli.view.sheet import check_target
     from quizcli.view.sheet import save as save_sheet
@@ -86,11 +87,12 @@ def _save_sheet(library: Library, name: str, file: str) -> None:
         raise UsageError(f"--save keeps a whole topic; '{name}' is none{suggest(plain, topics)}")
     questions = [library.question(entry.id) for entry in library.entries(plain)]
     filled = [(question, example(question), example_answer(question)) for question in questions]
-    plots = {
-        each.id: shown.drawing
-        for each in questions
-        if (shown := exhibit_of(each, Paper(color=True, dots=False))) is not None
-    }
+    plots = {}
+    for question in questions:
+        # A demo that cannot run here, for want of torch, leaves the rest of the sheet as it is.
+        with suppress(QuizError):
+            if (shown := exhibit_of(question, Paper(color=True, dots=False))) is not None:
+                plots[question.id] = shown.drawing
     save_sheet(target, topics[plain], filled, plots, lambda belief: library.misconception(belief)[0])
     typer.echo(f"Saved: {target}")
 

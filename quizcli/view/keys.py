@@ -68,7 +68,7 @@ class Keyboard:
 
     def until_pressed(self, work: Iterable[object]) -> None:
         """Do some work, in short steps, and get ready to know all keys, as long as none is pressed."""
-        steps = chain(work, map(import_module, _PARTS))
+        steps = chain(work, map(_import_part, _PARTS))
         while not _is_pressed():
             if next(steps, steps) is steps:
                 self._keys()
@@ -152,6 +152,12 @@ class Keyboard:
                 self._terminal = blessed.Terminal()
             self._stack.enter_context(self._terminal.cbreak())
         return self._terminal
+
+
+def _import_part(name: str) -> None:
+    """Import a part ahead; where a platform or a release of the library has none, the library itself knows better."""
+    with suppress(ImportError):
+        import_module(name)
 
 
 def _is_pressed() -> bool:
