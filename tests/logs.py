@@ -41,6 +41,25 @@ def open_log(path: Path, clock: Clock | None = None) -> Log:
     return Log(path, clock or Clock())
 
 
+def small_log(path: Path, answers: int = 400) -> list[Event]:
+    """A closed log with so many events, in one file."""
+    log = open_log(path)
+    clock = Clock()
+    source = open_log(path.with_suffix(".source"), clock)
+    with source.writing():
+        for number in range(answers):
+            source._insert(answer(f"dl:t/q{number % 60}", Rating(number % 4 + 1)), 4)
+            clock.move(hours=5)
+    log.merge(all_events(source))
+    found = all_events(log)
+    source.close()
+    log.close()
+    for suffix in (".source", ".source-wal", ".source-shm"):
+        path.with_suffix(suffix).unlink(missing_ok=True)
+    assert not path.with_name(path.name + "-wal").exists()
+    return found
+
+
 def all_events(log: Log) -> list[Event]:
     return list(log.events(in_force=False))
 

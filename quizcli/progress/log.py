@@ -18,86 +18,22 @@ from pathlib import Path
 from typing import Any
 
 from quizcli.errors import QuizError
-from quizcli.progress import events
+from quizcli.progress import events, schema
 from quizcli.progress.events import Clock, Draft, Event
 from quizcli.progress.replay import COLUMNS, CardState, Fact, replay
+from quizcli.progress.schema import ORDER
 from quizcli.scheduling import DAY_START, RETENTION, Scheduler, study_day
 from quizcli.storage import transaction
 from quizcli.vocabulary import Rating
-
-FORMAT = 2
-"""The file's version, in `PRAGMA user_version`; migrations lead up to it."""
 
 WAIT = 20.0
 """Seconds to wait for another session that writes."""
 
 _EVENT = "id, machine, sequence, clock, at, offset, day, kind, card, rating, target, retention, weights, body"
-_ORDER = "clock, machine, sequence"
 _NEWEST = "clock DESC, machine DESC, sequence DESC"
 
 _IN_FORCE = "kind != 'undo' AND NOT EXISTS (SELECT 1 FROM event u WHERE u.target = e.id AND u.kind = 'undo')"
 """What was not undone, of events called e."""
-
-_EVENT_TABLES = f"""
-CREATE TABLE machine (id TEXT NOT NULL);
-CREATE TABLE event (
-    id TEXT NOT NULL UNIQUE, machine TEXT NOT NULL, sequence INTEGER NOT NULL, clock INTEGER NOT NULL,
-    at INTEGER NOT NULL, offset INTEGER NOT NULL, day INTEGER NOT NULL, kind TEXT NOT NULL, card TEXT,
-    rating INTEGER, target TEXT, retention REAL, weights TEXT, body TEXT NOT NULL,
-    UNIQUE (machine, sequence)
-);
-CREATE INDEX event_of_card ON event (card, {_ORDER}) WHERE card IS NOT NULL;
-CREATE INDEX event_undone ON event (target) WHERE target IS NOT NULL;
-CREATE INDEX event_of_day ON event (day, kind);
-CREATE INDEX event_setting ON event (kind) WHERE kind IN ('setting', 'parameters')
-"""
-
-_CACHE_TABLES = """
-CREATE TABLE alias (old TEXT PRIMARY KEY, card TEXT NOT NULL) WITHOUT ROWID;
-CREATE INDEX alias_of_card ON alias (card);
-CREATE TABLE card (
-    card TEXT PRIMARY KEY, stability REAL, difficulty REAL, repetitions INTEGER NOT NULL, lapses INTEGER NOT NULL,
-    introduced INTEGER, last INTEGER, due INTEGER, reviewed TEXT NOT NULL, failed INTEGER NOT NULL, day INTEGER,
-    tries INTEGER NOT NULL, passed INTEGER NOT NULL, suspended INTEGER NOT NULL, buried INTEGER NOT NULL,
-    back INTEGER, kind TEXT
-) WITHOUT ROWID;
-CREATE TABLE bank (stamp TEXT NOT NULL);
-CREATE TABLE bank_card (
-    card TEXT PRIMARY KEY, topic TEXT NOT NULL, kind TEXT NOT NULL, rank INTEGER NOT NULL, priority INTEGER NOT NULL,
-    level INTEGER NOT NULL, place INTEGER NOT NULL, introduced INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
-CREATE INDEX bank_card_new ON bank_card (introduced, rank, priority, level, place);
-CREATE INDEX card_back ON card (kind, back, suspended, buried, day, last, stability);
-CREATE INDEX card_introduced ON card (introduced);
-CREATE INDEX card_day ON card (day)
-"""
-"""What follows from the events and from the bank. `back` is the state's own; a card's `kind` is that of its question,
-NULL where the bank does not have it. (With a generated column in it, SQLite takes no index for a covering one.)"""
-
-
-def _make(db: sqlite3.Connection, tables: str) -> None:
-    for statement in tables.strip().split(";\n"):
-        db.execute(statement)
-
-
-def _learn_kinds(db: sqlite3.Connection) -> None:
-    """Format 1 knew whether the bank has a card, but not the kind of its question."""
-    db.execute("ALTER TABLE card RENAME TO card_1")
-    for index in ("alias_of_card", "bank_card_new", "card_back", "card_introduced", "card_day"):
-        db.execute(f"DROP INDEX {index}")
-    db.execute("ALTER TABLE alias RENAME TO alias_1")
-    db.execute("DROP TABLE bank_card")
-    db.execute("DROP TABLE bank")
-    _make(db, _CACHE_TABLES)
-    states = ", ".join(COLUMNS)
-    db.execute(f"INSERT INTO card ({states}, back) SELECT {states}, back FROM card_1")
-    db.execute("INSERT INTO alias SELECT * FROM alias_1")
-    db.execute("DROP TABLE card_1")
-    db.execute("DROP TABLE alias_1")
-
-
-_MIGRATIONS: dict[int, Callable[[sqlite3.Connection], None]] = {1: _learn_kinds}
-"""From a version to the next."""
 
 
 class LogError(QuizError):
@@ -251,7 +187,7 @@ class Log:
     def events(self, where: str = "1", *values: object, in_force: bool = True) -> Iterator[Event]:
         """Events in the log's order, without those that were undone (and the undoing) unless they are wanted too."""
         force = f" AND {_IN_FORCE}" if in_force else ""
-        for row in self.query(f"SELECT {_EVENT} FROM event e WHERE ({where}){force} ORDER BY {_ORDER}", *values):
+        for row in self.query(f"SELECT {_EVENT} FROM event e WHERE ({where}){force} ORDER BY {ORDER}", *values):
             yield _event(row)
 
     def newest_action(self) -> Event | None:
@@ -277,7 +213,7 @@ class Log:
         rows = self.query(
             "SELECT coalesce(a.card, e.card) AS owner, e.card, kind, day, rating, retention, weights FROM event e"
             " LEFT JOIN alias a ON a.old = e.card WHERE e.card IS NOT NULL"
-            f" AND {_IN_FORCE} ORDER BY owner, {_ORDER}"
+            f" AND {_IN_FORCE} ORDER BY owner, {ORDER}"
         )
         current, facts = None, list[Fact]()
         for owner, card, kind, day, rating, retention, weights in rows:
@@ -348,7 +284,7 @@ class Log:
         held = ", ".join("?" * len(names))
         rows = self.db.execute(
             f"SELECT card, kind, day, rating, retention, weights FROM event e WHERE card IN ({held})"
-            f" AND {_IN_FORCE} ORDER BY {_ORDER}",
+            f" AND {_IN_FORCE} ORDER BY {ORDER}",
             names,
         ).fetchall()
         introduced = 0
@@ -378,28 +314,19 @@ class Log:
 
     def _refuse_newer(self) -> None:
         """A file of a newer version is not touched, its journal mode neither."""
-        version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
-        if version > FORMAT:
-            known = f"format {version}, this one knows {FORMAT}"
+        version = schema.version(self.db)
+        if version > schema.FORMAT:
+            known = f"format {version}, this one knows {schema.FORMAT}"
             raise LogError(f"{self.path}: written by a newer dlquiz ({known}): update dlquiz")
 
     def _bring_up_to_date(self, before_migration: Callable[[Path], None] | None) -> None:
-        version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
-        if version == FORMAT:
+        version = schema.version(self.db)
+        if version == schema.FORMAT:
             return
         if version and before_migration is not None:
             before_migration(self.path)
         with self.writing():
-            version = int(self.db.execute("PRAGMA user_version").fetchone()[0])
-            if version == 0:
-                _make(self.db, _EVENT_TABLES)
-                _make(self.db, _CACHE_TABLES)
-                self.db.execute("INSERT INTO machine VALUES (?)", (os.urandom(8).hex(),))
-                version = FORMAT
-            while version < FORMAT:
-                _MIGRATIONS[version](self.db)
-                version += 1
-            self.db.execute(f"PRAGMA user_version = {FORMAT}")
+            schema.bring_up_to_date(self.db)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

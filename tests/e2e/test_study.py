@@ -17,7 +17,7 @@ import pytest
 
 from quizcli.progress import events
 from quizcli.progress.events import Draft
-from quizcli.progress.log import FORMAT
+from quizcli.progress.schema import FORMAT
 from quizcli.vocabulary import Rating
 from tests.logs import Clock, all_events, open_log
 
