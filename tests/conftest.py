@@ -15,6 +15,7 @@ from quizcli.bank import parse as parse_module
 from quizcli.bank.parse import ParsedTopic, parse_topic
 from quizcli.lab.catalog import Catalog
 from tests.banks import DEMOS, Bank
+from tests.learners import SWIFT, Answer, simulate
 
 set_hypothesis_home_dir(Path(tempfile.gettempdir()) / "dlquiz-hypothesis")
 settings.register_profile("dlquiz", deadline=None, max_examples=60, database=None, derandomize=True)
@@ -47,3 +48,9 @@ def parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(parse_module, "parse_topic", counting)
     return names
+
+
+@pytest.fixture(scope="session")
+def swift() -> list[Answer]:
+    """A learner whom the defaults describe badly."""
+    return simulate(SWIFT, 2_500, seed=1)

@@ -94,6 +94,16 @@ def as_histories(answers: Sequence[Answer]) -> list[History]:
     return found
 
 
+def from_scratch(history: History, weights: tuple[float, ...], retention: float) -> tuple[Memory, int]:
+    """Memory and due day, by the scheduler alone."""
+    memory, scheduler = None, Scheduler(weights, retention)
+    for repetition, review in enumerate(history.reviews):
+        scheduled = scheduler.review(memory, review.rating, review.elapsed, history.card, repetition)
+        memory = scheduled.memory
+    assert memory is not None
+    return memory, history.reviews[-1].day + scheduled.days
+
+
 def as_events(answers: Sequence[Answer], last_day: int, machine: str = "learner") -> list[Event]:
     """The answers as events of a log, at eight in the morning UTC; the newest falls on the given study day."""
     shift = last_day - answers[-1].day

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
-import json
 import math
 import random
-import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,9 +15,7 @@ import pytest
 from fsrs_rs_python import FSRS, FSRSItem, FSRSReview
 
 from quizcli import optimizing
-from quizcli.cli import optimize
-from quizcli.cli.app import run
-from quizcli.errors import QuizError, UsageError
+from quizcli.errors import QuizError
 from quizcli.optimizing import (
     BOUNDS,
     CONSTANT,
@@ -48,23 +42,16 @@ from quizcli.optimizing import (
     trials,
 )
 from quizcli.progress import events
-from quizcli.progress.events import Draft, system_clock
+from quizcli.progress.events import Draft
 from quizcli.progress.log import BankCard, Log
 from quizcli.progress.progress import Progress
-from quizcli.scheduling import DAY_START, Memory, Scheduler, default_weights, study_day
+from quizcli.scheduling import Scheduler, default_weights
 from quizcli.vocabulary import Rating
-from tests.e2e.program import BANK, DLQUIZ, Terminal, environment
-from tests.learners import SWIFT, Answer, as_events, as_histories, simulate, toss
+from tests.learners import SWIFT, Answer, as_events, as_histories, from_scratch, simulate, toss
 from tests.logs import DAY, Clock, all_events, answer, card_rows, live, open_log, replayed
 
 AGAIN, HARD, GOOD, EASY = Rating
 CARD = "dl:a/b"
-
-
-@pytest.fixture(scope="module")
-def swift() -> list[Answer]:
-    """A learner whom the defaults describe badly."""
-    return simulate(SWIFT, 2_500, seed=1)
 
 
 def mean_loss(weights: tuple[float, ...], asked: Sequence[Trial]) -> float:
@@ -346,16 +333,6 @@ def progress(tmp_path: Path, swift: list[Answer]) -> Progress:
     return Progress(log)
 
 
-def from_scratch(history: History, weights: tuple[float, ...], retention: float) -> tuple[Memory, int]:
-    """Memory and due day, by the scheduler alone."""
-    memory, scheduler = None, Scheduler(weights, retention)
-    for repetition, review in enumerate(history.reviews):
-        scheduled = scheduler.review(memory, review.rating, review.elapsed, history.card, repetition)
-        memory = scheduled.memory
-    assert memory is not None
-    return memory, history.reviews[-1].day + scheduled.days
-
-
 def test_rescheduling_puts_every_card_where_a_replay_from_scratch_puts_it(progress: Progress) -> None:
     before = {state.card: state for state in progress.log.states()}
     progress.set_weights(SWIFT, {})
@@ -463,124 +440,3 @@ def test_several_events_are_one_action_or_nothing(tmp_path: Path) -> None:
     with pytest.raises(ValueError):
         log.append_all([answer("dl:a/two"), answer("dl:a/three", retention=1.5)])
     assert card_rows(log) == rows and len(all_events(log)) == 7
-
-
-# --- The command -------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[Answer]], Path]:
-    """Fills the log of a home that only this test has, the newest answer being of yesterday."""
-
-    def fill(answers: Sequence[Answer]) -> Path:
-        monkeypatch.setenv("DLQUIZ_HOME", str(tmp_path))
-        monkeypatch.setenv("DLQUIZ_BANK", str(BANK))
-        now = system_clock()
-        log = Log(tmp_path / "data" / "progress.sqlite", system_clock)
-        log.merge(as_events(answers, last_day=study_day(now.at, now.offset, DAY_START) - 1))
-        log.close()
-        return tmp_path
-
-    return fill
-
-
-def reopened(home: Path) -> Progress:
-    return Progress(Log(home / "data" / "progress.sqlite", system_clock))
-
-
-def test_the_command_takes_better_weights_and_undo_restores(
-    fill: Callable[[Sequence[Answer]], Path], swift: list[Answer], capsys: pytest.CaptureFixture[str]
-) -> None:
-    home = fill(swift)
-    before = reopened(home)
-    assert run(["optimize"]) == 0
-    shown = capsys.readouterr().out
-    after, judgment = reopened(home), judge(as_histories(swift), None)
-    assert after.weights == judgment.weights and before.weights is None
-    assert card_rows(after.log) == card_rows(before.log)
-    for score in judgment.scores.values():
-        assert f"{score.log_loss:.4f}" in shown and f"{score.calibration:.4f}" in shown
-    assert "(the defaults)" in shown and "are in force from now on" in shown and judgment.why in " ".join(shown.split())
-    assert run(["undo"]) == 0
-    assert "Taken back: parameters." in capsys.readouterr().out
-    assert reopened(home).weights is None
-
-
-def test_the_command_says_how_many_reviews_are_missing_and_changes_nothing(
-    fill: Callable[[Sequence[Answer]], Path], swift: list[Answer], capsys: pytest.CaptureFixture[str]
-) -> None:
-    some = swift[:300]
-    home = fill(some)
-    lacking = ENOUGH - len(trials(as_histories(some)))
-    assert 0 < lacking < ENOUGH
-    assert run(["optimize"]) == 0
-    assert f"{lacking} of {ENOUGH} reviews are missing" in " ".join(capsys.readouterr().out.split())
-    assert run(["optimize", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == {"missing": lacking, "accepted": False, "dry_run": False}
-    assert len(all_events(reopened(home).log)) == len(some)
-
-
-def test_a_dry_run_shows_everything_and_writes_nothing(
-    fill: Callable[[Sequence[Answer]], Path], swift: list[Answer], capsys: pytest.CaptureFixture[str]
-) -> None:
-    home = fill(swift)
-    assert run(["optimize", "--dry-run", "--reschedule"]) == 0
-    shown = capsys.readouterr().out
-    assert "would be taken" in shown and "Rescheduling changes" in shown and "today" in shown
-    assert run(["optimize", "--dry-run", "--reschedule", "--json"]) == 0
-    data = json.loads(capsys.readouterr().out)
-    assert data["accepted"] and data["dry_run"] and data["changed"] > 0 and data["rescheduled"] == 0
-    assert set(data["scores"]) == {NEW, IN_FORCE, CONSTANT, MOVING} and len(data["due"]) == 14
-    assert len(all_events(reopened(home).log)) == len(swift)
-
-
-def test_rescheduling_where_nothing_can_be_asked_needs_yes(
-    fill: Callable[[Sequence[Answer]], Path],
-    swift: list[Answer],
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    home = fill(swift)
-    for options, terminal in (([], False), (["--json"], False), (["--json"], True)):
-        monkeypatch.setattr(optimize, "_on_terminal", lambda terminal=terminal: terminal)
-        with pytest.raises(UsageError, match="--yes"):
-            run(["optimize", "--reschedule", *options])
-    assert len(all_events(reopened(home).log)) == len(swift)
-    assert run(["optimize", "--reschedule", "--yes", "--json"]) == 0
-    data, progress = json.loads(capsys.readouterr().out), reopened(home)
-    assert data["rescheduled"] == data["changed"] > 0 and progress.weights == tuple(data["weights"])
-    for history in histories(progress.log):
-        state = progress.log.state(history.card)
-        assert (state.memory, state.due) == from_scratch(history, tuple(data["weights"]), 0.9)
-    for _ in range(2):
-        assert run(["undo"]) == 0
-    assert run(["optimize", "--reschedule", "--yes"]) == 0
-    assert f"{data['changed']} cards were rescheduled" in capsys.readouterr().out
-    assert run(["optimize", "--reschedule", "--yes"]) == 0
-    assert "there is nothing to reschedule" in " ".join(capsys.readouterr().out.split())
-
-
-@pytest.mark.parametrize(("typed", "agreed"), [("y\n", True), ("n\n", False), ("\n", False), ("", False)])
-def test_only_yes_agrees(typed: str, agreed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-    assert optimize._agreed("? ") is agreed
-
-
-def test_on_a_terminal_the_change_is_shown_before_the_question(
-    fill: Callable[[Sequence[Answer]], Path], swift: list[Answer]
-) -> None:
-    home = fill(swift[:300])
-    progress = reopened(home)
-    progress.set_weights(SWIFT, {})
-    count = len(change_in_due(progress, SWIFT).cards)
-    rows = card_rows(progress.log)
-    for key in ("n", "y"):
-        with closing(Terminal([*DLQUIZ, "optimize", "--reschedule"], environment(home), home)) as terminal:
-            terminal.wait_for(f"Reschedule {count} cards? [y/N]")
-            assert "today" in terminal.seen and "rescheduled" in terminal.seen
-            assert card_rows(reopened(home).log) == rows
-            terminal.press(f"{key}\r")
-            assert terminal.wait_for_end() == 0
-            assert ("Nothing was rescheduled" in terminal.seen) == (key == "n")
-            assert not terminal.too_wide
-    assert card_rows(reopened(home).log) != rows

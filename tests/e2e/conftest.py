@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
+
+from quizcli.progress import events
+from quizcli.progress.events import Draft
+from quizcli.vocabulary import Rating
+from tests.logs import Clock, all_events, open_log
 
 from .program import BANK, DLQUIZ, PATIENCE, TROUBLE, Piped, Terminal, environment
 
@@ -79,6 +86,55 @@ class Start(Protocol):
     def __call__(self, *arguments: str, bank: Path = BANK, command: Sequence[str] = DLQUIZ) -> Piped: ...
 
 
+class Learner:
+    """Runs commands one after the other in one home folder, in UTC; none of them may end in a traceback."""
+
+    def __init__(self, run: Run, home: Path) -> None:
+        self.run = run
+        self.path = home / "data" / "progress.sqlite"
+
+    def __call__(self, command: str, *lines: str, code: int = 0, bank: Path = BANK) -> str:
+        """What a command prints that ends with this exit code."""
+        return self.ended(command, *lines, code=code, bank=bank).stdout
+
+    def refused(self, command: str, *lines: str, code: int = 1) -> str:
+        """The one line with which a command ends that cannot do what it should."""
+        (line,) = self.ended(command, *lines, code=code).stderr.splitlines()
+        return line
+
+    def ended(self, command: str, *lines: str, code: int, bank: Path = BANK) -> subprocess.CompletedProcess[str]:
+        stdin = "".join(f"{line}\n" for line in lines)
+        done = self.run(*command.split(), stdin=stdin, changes={"TZ": "UTC"}, bank=bank)
+        assert "Traceback" not in done.stdout + done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
+        if code == 0:
+            assert done.stderr == ""
+        return done
+
+    def data(self, command: str) -> Any:
+        """What a command prints as JSON: strict, and on one line."""
+        (line,) = self(f"{command} --json").splitlines()
+        return json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+
+    def answer(self, question: str, *lines: str) -> str:
+        """Practice one question; without lines it is not known."""
+        return self(f"practice {question} --seed 1", *(lines or ("", "")))
+
+    def earlier(self, days: float, card: str, rating: Rating = Rating.GOOD, **body: Any) -> None:
+        """An answer of so many days ago."""
+        log = open_log(self.path, Clock(datetime.now(UTC) - timedelta(days=days)))
+        log.append(Draft(events.ANSWER, f"dl:{card}", rating, retention=0.9, body=body))
+        log.close()
+
+    def kept(self) -> list[tuple[str, str | None]]:
+        """All events of the log: kind and question."""
+        log = open_log(self.path)
+        try:
+            return [(event.kind, event.card and event.card.removeprefix("dl:")) for event in all_events(log)]
+        finally:
+            log.close()
+
+
 @pytest.fixture(scope="session")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home folder whose cache holds the compiled banks of these tests, as any second command finds them."""
@@ -114,6 +170,11 @@ def run(tmp_path: Path, home: Path) -> Run:
         return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
+
+
+@pytest.fixture
+def learner(run: Run, home: Path) -> Learner:
+    return Learner(run, home)
 
 
 @pytest.fixture
