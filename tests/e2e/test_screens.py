@@ -154,9 +154,11 @@ def test_view_is_the_one_that_was_looked_at(open_terminal: Open, view: str, colu
 
 
 def masked(shown: str) -> str:
-    """A screen without what differs from day to day: the calendar, the forecast, percentages, places."""
+    """A screen without what differs from day to day or with the processor: the calendar, the forecast, percentages,
+    places, and what is left by rounding alone."""
     shown = re.sub(r"^(  (?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) ).*$", r"\1…", shown, flags=re.M)
     shown = re.sub(r"^  [ ▁▂▃▄▅▆▇█]+\|  today .*$", "  … the next 30 days …", shown, flags=re.M)
     shown = re.sub(r"^  …(.*)$", r"  …\1", shown, flags=re.M)
     shown = re.sub(r"\d{4}-\d\d-\d\d", "DATE", re.sub(r"\d+%", "#%", shown))
+    shown = re.sub(r"\d[\d.]*e-(?:0[89]|[1-3]\d)( *)", lambda m: "ROUNDING" + m[1][:2], shown)
     return re.sub(r"(?<=   )/\S+:\d+", "FILE", shown)
