@@ -25,11 +25,12 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Range, T
 
 claims = {
     "wholes-are-rarer": {
-        "says": "independent symbols, each right with 90%: a sequence of five is right in 59%, within 2 points",
+        "says": "independent symbols: a whole is right as often as the product of their probabilities says, within 2 "
+        "points; five at 90% in 59%, and so with other lengths and rates, one rate for each symbol among them",
         "false_when": {"mistake": "per-symbol"},
     },
     "physics-needs-no-training": {
-        "says": "comparing the energy at the two known frequencies is at most 2 points less accurate than the network",
+        "says": "comparing the energy at two known frequencies is at most 2 points less accurate than the network",
         "false_when": {"tones": "shifted"},
     },
     "roc-stays": {
@@ -45,7 +46,7 @@ claims = {
         "false_when": {"mistake": "all-windows"},
     },
     "picture-beats-majority": {
-        "says": "a plus or a cross anywhere in a noisy picture: over 25 points above the majority answer",
+        "says": "a plus or a cross anywhere in a noisy picture: over 20 points above the majority answer",
         "false_when": {"window": "one"},
     },
     "linear-pixels-fail": {
@@ -69,15 +70,17 @@ claims = {
         "false_when": {"alignment": "in-place"},
     },
     "alignment-is-reversed": {
-        "says": "each output position puts most weight on the mirrored input position",
+        "says": "each output position puts over 90% of its weight on the mirrored input position",
         "false_when": {"order": "kept"},
     },
     "in-place-gets-the-middle": {
-        "says": "a model that reads its own position only gets the middle of an odd length right, the rest by chance",
+        "says": "a model that reads its own position only gets the middle of an odd length right and each other "
+        "place by chance, within 5 points",
         "false_when": {"order": "kept"},
     },
     "other-axis-is-chance": {
-        "says": "with targets reversed along the batch, not along time, the same model is within 4 points of 1/8",
+        "says": "with targets reversed along each batch, or along batch and time, not along time alone, the same "
+        "model is within 4 points of 1/8",
         "false_when": {"flipped": "time"},
     },
 }
@@ -240,7 +243,7 @@ def run(
     rare_are: Annotated[Literal["alike", "fainter"], "higher tones when they are rare"] = "alike",
     alignment: Literal["learned", "in-place"] = "learned",
     order: Annotated[Literal["reversed", "kept"], "of the symbols in the target"] = "reversed",
-    flipped: Annotated[Literal["batch", "time"], "axis that the mistaken targets are reversed along"] = "batch",
+    flipped: Annotated[Literal["batch", "time"], "what the mistaken targets are reversed along"] = "batch",
     mistake: Literal["none", "per-symbol", "all-windows", "no-softmax-slope"] = "none",
     seed: int = 0,
 ) -> Iterator[Evidence]:
@@ -249,9 +252,11 @@ def run(
     yield Measure("per-symbol", per_symbol)
     yield Measure("sum-of-errors", max(0.0, 1 - length * (1 - per_symbol)))
     rng = np.random.default_rng(seed)
-    counted = (rng.random((40_000, length)) < per_symbol).all(1).mean()
-    expected = per_symbol if mistake == "per-symbol" else whole
-    yield Claim("wholes-are-rarer", measured=counted - expected, near=(0, 0.02))
+    off = []
+    for rates in ([per_symbol] * length, [0.8] * 3, [0.5] * 2, [0.98] * 30, [0.95, 0.9, 0.8, 0.6]):
+        counted = (rng.random((40_000, len(rates))) < rates).all(1).mean()
+        off.append(abs(counted - (np.mean(rates) if mistake == "per-symbol" else np.prod(rates))))
+    yield Claim("wholes-are-rarer", measured=max(off), at_most=0.02)
 
     x = rng.normal(size=(20, 6, 5))
     y = classes(rng, 20)
@@ -288,7 +293,8 @@ def run(
     yield Claim("alignment-gradient-is-right", measured=off, at_most=1e-6)
     in_place = [50 * np.eye(length), start[1].copy()]  # whose softmax reads the own position; no step moves it
     in_place = descend(rng, in_place, lambda *batch: [0, read_gradient(*batch)[1]], onehot, y, 200, 1.0)
-    by_place = (read(in_place, onehot_test)[2].argmax(2) == y_test).mean()
+    each_place = (read(in_place, onehot_test)[2].argmax(2) == y_test).mean(0)  # (T,)
+    by_place = each_place.mean()
     reader = in_place if alignment == "in-place" else descend(rng, start, read_gradient, onehot, y, 300, 1.0)
     align, _, logits = read(reader, onehot_test)
     by_symbol = (logits.argmax(2) == y_test).mean()
@@ -296,15 +302,21 @@ def run(
     yield Measure("in-place-accuracy", by_place)
     yield Image("alignment", {"output by input": align})
     yield Claim("sequence-beats-constant", measured=by_symbol - commonest, at_least=0.7)
-    mirrored = (align.argmax(1) == np.arange(length)[::-1]).mean()
-    yield Claim("alignment-is-reversed", measured=mirrored, at_least=0.95)
-    flip = (lambda part: codebook[part[::-1]]) if flipped == "batch" else (lambda part: codebook[part[:, ::-1]])
-    astray = [rng.normal(0, 0.1, (length, length)), rng.normal(0, 0.1, (SYMBOLS, SYMBOLS))]
-    astray = descend(rng, astray, read_gradient, onehot, flip(x), 300, 1.0)
-    by_astray = (read(astray, onehot_test)[2].argmax(2) == flip(x_test)).mean()
-    yield Claim("other-axis-is-chance", measured=by_astray - 1 / SYMBOLS, near=(0, 0.04))
-    middle = length % 2 / length
-    yield Claim("in-place-gets-the-middle", measured=by_place - (middle + (1 - middle) / SYMBOLS), near=(0, 0.05))
+    yield Claim("alignment-is-reversed", measured=align[::-1].diagonal().min(), at_least=0.9)
+    off = []
+    for axes in [(0,), (0, 1)] if flipped == "batch" else [(1,)]:  # axis 0 counts examples, axis 1 is time
+
+        def astray_slopes(net: list, *_batch: np.ndarray, axes: tuple = axes) -> list[np.ndarray]:
+            drawn = rng.integers(0, SYMBOLS, (50, length))  # each batch afresh, and reversed as it is
+            return read_gradient(net, np.eye(SYMBOLS)[drawn], codebook[np.flip(drawn, axes)])
+
+        astray = [rng.normal(0, 0.1, (length, length)), rng.normal(0, 0.1, (SYMBOLS, SYMBOLS))]
+        astray = descend(rng, astray, astray_slopes, onehot, y, 300, 1.0)
+        by_astray = (read(astray, onehot_test)[2].argmax(2) == codebook[np.flip(x_test, axes)]).mean()
+        off.append(abs(by_astray - 1 / SYMBOLS))
+    yield Claim("other-axis-is-chance", measured=max(off), at_most=0.04)
+    expected = np.where(np.arange(length) * 2 == length - 1, 1.0, 1 / SYMBOLS)
+    yield Claim("in-place-gets-the-middle", measured=np.abs(each_place - expected).max(), at_most=0.05)
 
     y, y_test = classes(rng, 1000), classes(rng, 1000)
     majority = (y_test == 0).mean()
@@ -321,7 +333,7 @@ def run(
         nets[name] = descend(rng, net, gradient, seen, y, 200, 0.05)
         gains[name] = (forward(nets[name], unseen)[2].argmax(1) == y_test).mean() - majority
     yield Measure("picture-accuracy", majority + gains["picture"])
-    yield Claim("picture-beats-majority", measured=gains["picture"], at_least=0.25)
+    yield Claim("picture-beats-majority", measured=gains["picture"], at_least=0.2)
     if window == "fitting":
         strongest = np.abs(nets["picture"][2][:, 1] - nets["picture"][2][:, 0]).argsort()[:-4:-1]
         filters = nets["picture"][0].T.reshape(-1, 3, 3)

@@ -21,7 +21,7 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, T
 
 claims = {
     "hits-follow-formula": {
-        "says": "the share of random searches with a trial among the best p is 1 - (1 - p)^n, not n p",
+        "says": "the share of random searches with a trial among the best p is 1 - (1 - p)^n, for five pairs n, p",
         "false_when": {"mistake": "union"},
     },
     "gradient-is-right": {
@@ -69,7 +69,7 @@ claims = {
         "false_when": {"rivals": 27},
     },
     "later-first-cut-helps": {
-        "says": "with label noise a first cut after 27 steps, not 9, ends a quarter lower on average (7/3 the cost)",
+        "says": "with label noise a first cut after 27 steps, not 9, ends a fifth lower on average (7/3 the cost)",
         "false_when": {"late": 0},
     },
     "winner-looks-better": {
@@ -77,7 +77,7 @@ claims = {
         "false_when": {"trials": 1},
     },
     "fresh-set-is-honest": {
-        "says": "on a fresh test set the winner's mean score is its true accuracy, to a point",
+        "says": "on a fresh test set the winner's mean score is its true accuracy, to a point (models equal or not)",
         "false_when": {"mistake": "report-validation"},
     },
     "flattery-falls-as-root": {
@@ -176,8 +176,9 @@ def halve(losses: np.ndarray, keep: list[int]) -> np.ndarray:
     """Which trials (S, K) are left of losses (rungs, S, K) after the best `keep[i]` have passed rung i."""
     alive = np.ones(losses.shape[1:], dtype=bool)
     for seen, kept in zip(losses, keep, strict=False):
-        ranked = np.where(alive, seen, np.inf)
-        alive &= ranked <= np.sort(ranked, axis=1)[:, kept - 1 : kept]
+        ranking = np.where(alive, seen, np.inf).argsort(axis=1, kind="stable")  # diverged trials tie, at a loss of 1
+        alive = np.zeros_like(alive)
+        np.put_along_axis(alive, ranking[:, :kept], True, axis=1)
     return alive
 
 
@@ -213,13 +214,14 @@ def run(
     yield Measure("cost-of-all", configs * plan[-1][1])
     ours = rungs(27, 9, 3)
     yield Claim("halving-costs-a-ninth", measured=cost(ours, resume) / (27 * STEPS), near=(1 / 9, 1e-6))
-    chance = 1 - (1 - top) ** draws
-    yield Measure("hit-probability", chance)
+    yield Measure("hit-probability", 1 - (1 - top) ** draws)
     yield Measure("hits-added-up", draws * top)
     rng = np.random.default_rng(seed)
-    share = np.mean([(rng.random(draws) < top).any() for _ in range(4000)])
-    formula = draws * top if mistake == "union" else chance
-    yield Claim("hits-follow-formula", measured=share - formula, near=(0.0, 0.05))
+    gaps = []
+    for n, p in ((draws, top), (1, 0.3), (3, 0.2), (20, 0.02), (60, 0.05)):
+        share = (rng.random((4000, n)) < p).any(1).mean()
+        gaps.append(abs(share - (n * p if mistake == "union" else 1 - (1 - p) ** n)))
+    yield Claim("hits-follow-formula", measured=max(gaps), at_most=0.05)
 
     # Selection: every model is right on 80% of all examples; the winner is the one that was lucky.
     def best(examples: int) -> float:
@@ -229,8 +231,13 @@ def run(
     yield Measure("winner-score", 100 * score)
     yield Measure("true-score", 80.0)
     yield Claim("winner-looks-better", measured=score - 0.8, at_least=0.05)
-    fresh = score if mistake == "report-validation" else rng.binomial(validation, 0.8, 4000).mean() / validation
-    yield Claim("fresh-set-is-honest", measured=fresh - 0.8, near=(0.0, 0.01))
+    off = []
+    for true in (np.full((4000, trials), 0.8), rng.uniform(0.7, 0.85, (4000, trials))):  # equal and unequal models
+        scores = rng.binomial(validation, true)
+        places = np.arange(4000), scores.argmax(1)
+        fresh = scores[places] if mistake == "report-validation" else rng.binomial(validation, true[places])
+        off.append(abs((fresh / validation - true[places]).mean()))
+    yield Claim("fresh-set-is-honest", measured=max(off), at_most=0.01)
     yield Claim(
         "flattery-falls-as-root",
         measured=(score - 0.8) / max(best(more * validation) - 0.8, 1e-3) if trials > 1 else 0.0,
@@ -257,8 +264,9 @@ def run(
     yield Claim("gradient-is-right", measured=np.abs(gradient(w, x, y, mistake) - slopes).max(), at_most=1e-7)
 
     # Random against grid, where one hyperparameter matters and where two do.
-    values = (np.arange(side) + 0.5) / side
-    yield Claim("grid-repeats-values", measured=len(np.unique(rng.random(16))) / len(values), near=(4.0, 0.0))
+    on_grid, at_random = np.array([*np.ndindex(side, side)]), rng.random((16, 2))  # (trials, hyperparameters)
+    counts = [[len(np.unique(column)) for column in trials.T] for trials in (on_grid, at_random)]
+    yield Claim("grid-repeats-values", measured=min(counts[1]) / max(counts[0]), near=(4.0, 0.0))
     one = compare(second == "matters", side, rng)
     two = compare(second != "idle", side, rng)
     means = np.array([one.mean(1), two.mean(1)])  # (cases, ways)
@@ -303,15 +311,16 @@ def run(
         [["halving, at the cost of 3", halved, halved_noisy], ["all 27 to the end", full, full_noisy]],
     )
     yield Claim("halving-finds-the-best", measured=halved - full, at_most=0.01)
-    yield Measure("halving-ratio", halved_noisy / full_noisy)
-    yield Claim("halving-ends-higher", measured=halved_noisy / full_noisy, at_least=1.5)
+    ratio = halved_noisy / max(full_noisy, 0.01)  # without any noise both are next to nothing
+    yield Measure("halving-ratio", ratio)
+    yield Claim("halving-ends-higher", measured=ratio, at_least=1.5)
     wrong = pick != winner
     slower = np.log10(rate[rows, pick] / rate[rows, winner])[wrong]
     yield Claim("kills-slow-starters", measured=np.median(slower) if wrong.any() else 0.0, at_least=0.2)
     groups = losses[-1][:, : 27 // rivals * rivals].reshape(len(rows), -1, rivals)  # each a search of its own
     yield Claim("halving-beats-few-trials", measured=groups.min(2).mean() / halved_noisy, at_least=1.1)
     patient = losses[-1, rows, best_of(halve(losses[late:], keep), losses[-1])].mean()
-    yield Claim("later-first-cut-helps", measured=patient / halved_noisy, at_most=0.75)
+    yield Claim("later-first-cut-helps", measured=patient / halved_noisy, at_most=0.8)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ claims = {
         "false_when": {"mistake": "no-centering"},
     },
     "finds-pca-subspace": {
-        "says": "its decoder spans the space of the leading principal directions",
+        "says": "for each of these sizes its decoder spans the space of as many leading principal directions",
         "false_when": {"mistake": "no-centering"},
     },
     "units-are-not-components": {
@@ -161,10 +161,12 @@ def run(
         return rng.normal(0.0, 0.3, (8, units)), rng.normal(0.0, 0.3, (units, 8))
 
     # 1. A narrow code against PCA.
-    sizes, errors, correlations = range(1, 7), [], []
+    sizes, errors, sines, correlations = range(1, 7), [], [], []
     for units in sizes:
-        encoder, decoder = train(x, start(units), 1500, rng)
+        encoder, decoder = train(x, start(units), 2400, rng)
         errors.append(error(x @ encoder @ decoder, x))
+        cosines = np.linalg.svd(np.linalg.qr(decoder.T)[0].T @ axes[:, :units])[1]  # of the angles between two spaces
+        sines.append(np.sqrt(max(0.0, 1 - cosines.min() ** 2)))
         if units > 1:
             table = np.corrcoef(x @ encoder, rowvar=False)  # (units, units)
             correlations.append(np.abs(table[np.triu_indices(units, 1)]).mean())
@@ -181,8 +183,7 @@ def run(
     yield Measure("error", errors[code - 1])
     yield Claim("reaches-pca-error", measured=np.abs(errors / best - 1).max(), at_most=0.01)
     encoder, decoder = narrow
-    cosines = np.linalg.svd(np.linalg.qr(decoder.T)[0].T @ axes[:, :code])[1]  # of the angles between the two spaces
-    yield Claim("finds-pca-subspace", measured=np.sqrt(max(0.0, 1 - cosines.min() ** 2)), at_most=0.02)
+    yield Claim("finds-pca-subspace", measured=max(sines), at_most=0.01)
     yield Claim("units-are-not-components", measured=np.mean(correlations), at_least=0.1)
     raw_rows = x + mean * axes.sum(1)  # a mean with an equal share along each principal direction
     raw_encoder, raw_decoder = train(raw_rows, start(code), 1500, rng)

@@ -31,7 +31,7 @@ claims = {
         "false_when": {"spacing": "even"},
     },
     "construction-fits": {
-        "says": "n ReLU units with 2n + d weights fit any n numbers at n points of R^d",
+        "says": "n ReLU units with 2n + d weights fit random numbers at n points of R^d, for four pairs n, d",
         "false_when": {"mistake": "one-unit-short"},
     },
     "backward-is-right": {
@@ -207,12 +207,15 @@ def run(
 
     # Zhang et al., theorem 1: along a random direction each unit starts just before one point. The points are then
     # fitted from left to right, since unit j is 0 on all points before the j-th: a triangular system.
-    x, numbers = rng.normal(size=(30, INPUTS)), rng.normal(size=30)
-    along = np.sort(x @ rng.normal(size=INPUTS))  # (30,), d weights; the numbers are random, so any order will do
-    before = np.append(along[0] - 1, (along[1:] + along[:-1]) / 2)[mistake == "one-unit-short" :]  # n biases
-    h = np.maximum(along[:, None] - before, 0)  # (30, units)
-    out = np.linalg.lstsq(h, numbers, rcond=None)[0]  # n output weights
-    yield Claim("construction-fits", measured=np.abs(h @ out - numbers).max(), at_most=1e-6)
+    gaps = []
+    for n, d in ((30, INPUTS), (6, 1), (12, 2), (50, 20)):
+        x, numbers = rng.normal(size=(n, d)), rng.normal(size=n)
+        along = np.sort(x @ rng.normal(size=d))  # (n,), d weights; the numbers are random, so any order will do
+        before = np.append(along[0] - 1, (along[1:] + along[:-1]) / 2)[mistake == "one-unit-short" :]  # n biases
+        h = np.maximum(along[:, None] - before, 0)  # (n, units)
+        out = np.linalg.lstsq(h, numbers, rcond=None)[0]  # n output weights
+        gaps.append(np.abs(h @ out - numbers).max())
+    yield Claim("construction-fits", measured=max(gaps), at_most=1e-6)
 
     x, y = draw(rng, EXAMPLES, rule)  # (R, n, 6), (R, n)
     net = [part + rng.normal(0, 0.3, part.shape) for part in start(rng, 7)]

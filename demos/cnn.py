@@ -11,6 +11,7 @@ Source: Goodfellow, Bengio & Courville (2016), Deep Learning, sections 9.1 to 9.
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Annotated, Literal
 
 import numpy as np
@@ -21,11 +22,11 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress
 
 claims = {
     "counts-match": {
-        "says": "torch counts as many weights and biases; with separate ones at m × m places it is m² times that",
+        "says": "torch counts (k·k·C + 1)·F weights and biases; with separate ones at m × m places, m² as many",
         "false_when": {"mistake": "one-slice"},
     },
     "matches-torch": {
-        "says": "summed over channels, with the kernel unflipped, it is torch's conv2d: cross-correlation",
+        "says": "summed over channels, kernel unflipped, this is torch's conv2d at strides 1 to 3: cross-correlation",
         "false_when": {"mistake": "flip"},
     },
     "gradient-is-a-sum": {
@@ -41,7 +42,7 @@ claims = {
         "false_when": {"layer": "local"},
     },
     "shift-moves-map": {
-        "says": "shift the input by the stride and the map shifts by one, away from the border",
+        "says": "shift the input by the stride, 1, 2 or 3, and the map shifts by one, away from the border",
         "false_when": {"layer": "local"},
     },
     "border-breaks": {
@@ -58,7 +59,7 @@ claims = {
         "false_when": {"mistake": "half-turns"},
     },
     "pool-forgets-place": {
-        "says": "a pattern moved by a whole stride, clear of the border, leaves the map's maximum unchanged",
+        "says": "a pattern moved by whole strides of 1 to 3, clear of the border, leaves the map's maximum as it was",
         "false_when": {"layer": "local"},
     },
     "unseen-places": {
@@ -154,17 +155,23 @@ def run(
     places = np.broadcast_to(w, (m, m, *w.shape))  # the same kernels everywhere: this is the whole of weight sharing
     if layer == "local":
         places = rng.normal(size=places.shape)
-    layers = [torch.nn.Conv2d(channels, filters, kernel) for channels in (inputs, 1)]
-    theirs = [sum(value.numel() for value in module.parameters()) for module in layers]
-    ours = [one_slice if mistake == "one-slice" else parameters, one_slice, every_place]
     x = rng.normal(size=(1, inputs, size, size))
     padded = pad(x)  # (1, C, N + 2p, N + 2p)
     y = slide(padded, places[..., ::-1, ::-1] if mistake == "flip" else places, stride)  # (1, F, M, M)
     kernels = torch.tensor(w, requires_grad=True)
     expected = conv2d(torch.tensor(padded), kernels, stride=stride)
-    theirs += [places.size + y.size]  # a kernel for each place, a bias for each entry of the map
-    yield Claim("counts-match", measured=max(abs(a - b) for a, b in zip(ours, theirs, strict=True)), at_most=0)
-    yield Claim("matches-torch", measured=np.abs(y - expected.detach().numpy()).max(), at_most=1e-9)
+    gaps = [every_place - places.size - y.size]  # a kernel for each place, a bias for each entry of the map
+    for c, f, k in product((inputs, 1, 3, 16), (filters, 1, 10), (kernel, 1, 5)):
+        theirs = sum(value.numel() for value in torch.nn.Conv2d(c, f, k).parameters())
+        gaps.append(f * (k**2 * (1 if mistake == "one-slice" else c) + 1) - theirs)
+    yield Claim("counts-match", measured=max(abs(gap) for gap in gaps), at_most=0)
+    misfits = [np.abs(y - expected.detach().numpy()).max()]
+    for s in (1, 2, 3):
+        there = conv2d(torch.tensor(padded), kernels.detach(), stride=s).numpy()
+        here = np.broadcast_to(w, (*there.shape[2:], *w.shape))
+        here = slide(padded, here[..., ::-1, ::-1] if mistake == "flip" else here, s)
+        misfits.append(np.abs(here - there).max())
+    yield Claim("matches-torch", measured=max(misfits), at_most=1e-9)
 
     incoming = rng.normal(size=(filters, m, m))  # ∂loss/∂y, as a next layer would send it
     expected.backward(torch.tensor(incoming)[None])
@@ -181,10 +188,13 @@ def run(
     matrix = slide(pad(pixels), places[:, :, :1, :1], stride).reshape(size * size, m * m)
     yield Claim("few-weights", measured=len(np.unique(matrix[matrix != 0])) / matrix.size, at_most=0.01)
 
-    large = conv2d(torch.tensor(pad(np.zeros((1, inputs, 2 * size, 2 * size)))), kernels, stride=stride)
-    growth = large.numel() / y.size  # of the number of units, each with the same C·K·K multiplications
-    more_weights = growth if layer == "local" else 1.0  # separate kernels are needed at the new places, too
-    yield Claim("work-grows", measured=growth / more_weights, between=(3.0, 5.0))
+    growths = []  # of the number of units, each with the same C·K·K multiplications
+    for n, k, s in product((4 * size, 8 * size, 14 * size), (1, 3, 5), (1, 2, 3)):
+        pictures, weights = [torch.zeros(1, 1, z, z) for z in (n, 2 * n)], torch.zeros(1, 1, k, k)
+        units = [conv2d(z, weights, stride=s, padding=k // 2).numel() for z in pictures]
+        growth = units[1] / units[0]
+        growths.append(1.0 if layer == "local" else growth)  # separate kernels are as many as the units
+    yield Claim("work-grows", measured=max(growths, key=lambda growth: abs(growth - 4)), between=(3.5, 4.5))
 
     def misfit(moved: np.ndarray, shift: int | tuple[int, ...]) -> np.ndarray:
         """How far a map is from the first one shifted, at each place (M, M)."""
@@ -198,7 +208,16 @@ def run(
     inside = np.outer(clear, clear)  # (M, M)
     yield Text(f"Input moved by {stride}, the stride. The last picture: how far its map is from the moved map.")
     yield Image("shifted-by-the-stride", {"map": y[0, 0], "input moved": moved[0, 0], "difference": difference})
-    yield Claim("shift-moves-map", measured=difference[inside].max(), at_most=1e-9)
+    grids, shifted, separate = {}, [], np.random.default_rng(seed)
+    for s in (1, 2, 3):
+        n = (size + 2 * padding - kernel) // s + 1
+        shape = (n, n, *w.shape)  # the kernels at the places that this stride visits
+        grids[s] = separate.normal(size=shape) if layer == "local" else np.broadcast_to(w, shape)
+        maps = [slide(pad(z), grids[s], s)[0] for z in (x, np.roll(x, s, (2, 3)))]
+        first = np.arange(n) * s - padding
+        at = (first >= s) & (first <= size - kernel)
+        shifted.append(np.abs(maps[1] - np.roll(maps[0], 1, (1, 2)))[:, np.outer(at, at)].max())
+    yield Claim("shift-moves-map", measured=max(shifted), at_most=1e-9)
     yield Claim("border-breaks", measured=(difference[~inside] > 1e-9).mean(), near=(1.0, 1e-9))
 
     moved = slide(pad(np.roll(x, 1, (2, 3))), places, stride)
@@ -214,9 +233,11 @@ def run(
 
     blank = np.zeros((1, inputs, size, size))
     blank[:, :, size // 2 - 1 : size // 2 + 2, size // 2 - 1 : size // 2 + 2] = rng.normal(size=(inputs, 3, 3))
-    before, after = (slide(pad(z), places, stride) for z in (blank, np.roll(blank, stride, (2, 3))))
-    change = np.abs(before.max((2, 3)) - after.max((2, 3))).max()
-    yield Claim("pool-forgets-place", measured=change / np.abs(before).max(), at_most=1e-9)
+    changes = []
+    for s, down, across in product(grids, (-1, 0, 1), (-1, 0, 1)):
+        before, after = (slide(pad(z), grids[s], s) for z in (blank, np.roll(blank, (down * s, across * s), (2, 3))))
+        changes.append(np.abs(before.max((2, 3)) - after.max((2, 3))).max() / np.abs(before).max())
+    yield Claim("pool-forgets-place", measured=max(changes), at_most=1e-9)
 
     # 4. Does sharing pay? Three nets with one hidden layer learn the same pictures.
     pictures, upright = bars(train_on, 400, rng)

@@ -11,13 +11,14 @@ Sources: Goodfellow, Bengio & Courville (2016), sections 9.3 and 9.5; Dumoulin &
 arithmetic; Lin, Chen & Yan (2014), Network In Network; Luo et al. (2016) on the effective receptive field.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool1d, conv1d, conv2d, max_pool2d
+from torch.nn.functional import avg_pool1d, avg_pool2d, conv1d, conv2d, max_pool2d
 
 from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Range, Table, main
 
@@ -27,7 +28,7 @@ claims = {
         "false_when": {"mistake": "padding-once"},
     },
     "receptive-field-formula": {
-        "says": "the pixels that reach one unit behind blocks of convolutions and pooling are as many as r says",
+        "says": "behind 1 to 3 blocks of convolutions and pooling as many pixels reach a unit as r says",
         "false_when": {"mistake": "no-jump"},
     },
     "matches-torch": {
@@ -35,11 +36,11 @@ claims = {
         "false_when": {"mistake": "pool-rows"},
     },
     "pool-keeps-channels": {
-        "says": "pooling treats each channel alone: as many come out, and one changed changes no other",
+        "says": "max and mean pooling treat each channel alone: as many come out, and one changed changes no other",
         "false_when": {"mistake": "pool-channels"},
     },
     "winner-takes-gradient": {
-        "says": "max pooling hands each window's whole gradient to its largest input (against autograd)",
+        "says": "max pooling, 2×2 or 3×3, hands each window's whole gradient to its largest input (against autograd)",
         "false_when": {"mistake": "spread-gradient"},
     },
     "nothing-to-learn": {
@@ -156,22 +157,26 @@ def run(
 
     wrong = 0
     for i, j, u, p in np.ndindex(8, 5, 3, 3):
-        n, k, s = i + 5, j + 1, u + 1  # 5 to 12 pixels, kernels of 1 to 5, strides of 1 to 3, padding of 0 to 2
+        n = (5, 6, 7, 8, 11, 12, 28, 224)[i]
+        k, s = j + 1, u + 1  # kernels of 1 to 5, strides of 1 to 3, padding of 0 to 2
         there = conv1d(torch.zeros(1, 1, n), torch.zeros(1, 1, k), stride=s, padding=p).shape[-1]
         wrong += there != output_size(n, k, s, p, mistake)
     yield Claim("size-formula", measured=wrong, at_most=0)
 
     # With weights of 1 and means in place of maxima, a pixel reaches the unit just if its gradient is not 0.
-    jump = 2**blocks
-    pixels = torch.zeros(1, 1, -(-3 * receptive_field(layers) // jump) * jump, requires_grad=True)
-    signal = pixels
-    for _ in range(blocks):
-        for _ in range(convs):
-            signal = conv1d(signal, torch.ones(1, 1, kernel) / kernel, padding=kernel // 2)
-        signal = avg_pool1d(signal, 2)
-    signal[0, 0, signal.shape[-1] // 2].backward()
-    reached = int((pixels.grad != 0).sum())
-    yield Claim("receptive-field-formula", measured=abs(receptive_field(layers, mistake) - reached), at_most=0)
+    gaps = []
+    for stages, depth, k in ((blocks, convs, kernel), *product((1, 2, 3), (1, 2), (3, 5))):
+        tower = ([(k, 1)] * depth + [(2, 2)]) * stages
+        jump = 2**stages
+        pixels = torch.zeros(1, 1, -(-3 * receptive_field(tower) // jump) * jump, requires_grad=True)
+        signal = pixels
+        for _ in range(stages):
+            for _ in range(depth):
+                signal = conv1d(signal, torch.ones(1, 1, k) / k, padding=k // 2)
+            signal = avg_pool1d(signal, 2)
+        signal[0, 0, signal.shape[-1] // 2].backward()
+        gaps.append(abs(receptive_field(tower, mistake) - int((pixels.grad != 0).sum())))
+    yield Claim("receptive-field-formula", measured=max(gaps), at_most=0)
 
     # 2. The layers by hand on pictures that are not square, against torch.
     rng = np.random.default_rng(seed)
@@ -185,23 +190,29 @@ def run(
     there = max_pool2d(there, 2).flatten(1) @ torch.tensor(v).T + torch.tensor(c)
     yield Claim("matches-torch", measured=np.abs(out - there.numpy()).max(), at_most=1e-9)
 
-    def shrunk(y: np.ndarray) -> np.ndarray:
-        return y.max(axis=1, keepdims=True) if mistake == "pool-channels" else windows(y, 2).max(-1)
+    def shrunk(y: np.ndarray, pooling: Callable[[torch.Tensor, int], torch.Tensor], k: int) -> np.ndarray:
+        return y.max(axis=1, keepdims=True) if mistake == "pool-channels" else pooling(torch.tensor(y), k).numpy()
 
-    changed = maps.copy()
-    changed[:, 0] += 1.0
-    before, after = shrunk(maps), shrunk(changed)
-    others = 1.0 if before.shape[1] != maps.shape[1] else np.abs(after - before)[:, 1:].max()
+    others = 0.0
+    for pooling, k, channel in product((max_pool2d, avg_pool2d), (2, 3), range(4)):
+        changed = maps.copy()
+        changed[:, channel] += 1.0
+        before, after = shrunk(maps, pooling, k), shrunk(changed, pooling, k)
+        kept = before.shape[1] == maps.shape[1]
+        others = max(others, np.delete(np.abs(after - before), channel, axis=1).max() if kept else 1.0)
     yield Claim("pool-keeps-channels", measured=others, at_most=0.0)
 
     x = rng.normal(size=(2, 3, 6, 10))
-    incoming = rng.normal(size=(2, 3, 3, 5))  # ∂loss/∂pooled
-    groups = windows(x, 2)  # (2, 3, 3, 5, 4)
-    share = np.full(groups.shape, 1 / 4) if mistake == "spread-gradient" else groups == groups.max(-1, keepdims=True)
-    pixels = torch.tensor(x, requires_grad=True)
-    (max_pool2d(pixels, 2) * torch.tensor(incoming)).sum().backward()
-    gap = np.abs(incoming[..., None] * share - windows(pixels.grad.numpy(), 2)).max()
-    yield Claim("winner-takes-gradient", measured=gap, at_most=1e-9)
+    gaps = []
+    for k in (2, 3):
+        groups = windows(x, k)  # (2, 3, 6 // k, 10 // k, k·k)
+        incoming = rng.normal(size=groups.shape[:-1])  # ∂loss/∂pooled
+        share = groups == groups.max(-1, keepdims=True)
+        share = np.full(groups.shape, 1 / k**2) if mistake == "spread-gradient" else share
+        pixels = torch.tensor(x, requires_grad=True)
+        (max_pool2d(pixels, k) * torch.tensor(incoming)).sum().backward()
+        gaps.append(np.abs(incoming[..., None] * share - windows(pixels.grad.numpy(), k)).max())
+    yield Claim("winner-takes-gradient", measured=max(gaps), at_most=1e-9)
 
     mixer, bias = rng.normal(size=(5, 3)), rng.normal(size=5)
     if mistake == "per-channel":  # a factor for each map, as if a 1×1 kernel saw one channel

@@ -431,7 +431,7 @@ def run(
     glorot = [[rng.normal(0, np.sqrt(2 / sum(w.shape)), w.shape), np.zeros(len(b))] for w, b in unrolled]
     _, modern = fine_tune(glorot, pictures, 600, 0.03, units)
     yield Measure("random-error", stuck[-1])
-    yield Claim("random-start-stuck", measured=stuck[-1], at_least=mean_picture - 0.5)
+    yield Claim("random-start-stuck", measured=stuck[-1], near=(mean_picture, 0.5))
     yield Claim("tanh-needs-none", measured=modern[-1], at_most=1.0)
     yield Plot(
         "fine-tuning",

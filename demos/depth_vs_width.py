@@ -20,7 +20,7 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range
 
 claims = {
     "doubles-each-layer": {
-        "says": "k layers of two ReLUs make a sawtooth of 2^k straight pieces",
+        "says": "k layers of two ReLUs, all but the first with the same weights, make 2^k straight pieces, k = 1 … 6",
         "false_when": {"mistake": "slope-two"},
     },
     "is-the-sawtooth": {
@@ -28,11 +28,11 @@ claims = {
         "false_when": {"mistake": "slope-two"},
     },
     "one-layer-adds": {
-        "says": "16 ReLUs in one hidden layer make at most 17 pieces",
+        "says": "n ReLUs in one hidden layer make at most n + 1 pieces: 4, 16 and 40, each 50 times at random",
         "false_when": {"arrange": "stacked"},
     },
     "wide-needs-a-unit-a-piece": {
-        "says": "one hidden layer with 64 ReLUs is the sawtooth of 64 pieces, to rounding",
+        "says": "one hidden layer with 64 ReLUs is the sawtooth of 64 pieces, to rounding, and so for 4, 16 and 256",
         "false_when": {"wide": 32},
     },
     "too-few-units-err": {
@@ -72,11 +72,11 @@ claims = {
         "false_when": {"reach": 2.0},
     },
     "jump-stays": {
-        "says": "at a jump of height 1 even 200 ReLUs are off by over 0.45 somewhere",
+        "says": "at a jump of height 1, 20, 60 and even 200 ReLUs are off by over 0.45 somewhere",
         "false_when": {"edge": "ramp"},
     },
     "square-units-stuck": {
-        "says": "64 units with the activation z², fitted by least squares, are off by over 0.3 from sin 2πx",
+        "says": "4, 16 and 64 units z², fitted by least squares, are all off by over 0.3 from sin 2πx",
         "false_when": {"unit": "relu"},
     },
 }
@@ -201,23 +201,27 @@ def run(
     yield Claim("fewer-parameters", measured=deep_size / wide_size, at_most=0.2)
 
     rng = np.random.default_rng(seed)
-    yield Claim("doubles-each-layer", measured=pieces(deep, 0, 1) / 2**layers, near=(1, 1e-9))
+    ratios = np.array([pieces(folding(k, mistake), 0, 1) / 2**k for k in range(1, layers + 1)])
+    yield Claim("doubles-each-layer", measured=ratios[np.abs(ratios - 1).argmax()], near=(1, 1e-9))
     x = np.sort(rng.uniform(0, 1, (2000, 1)), axis=0)  # (N, 1)
     off = np.abs(forward(deep, x)[-1] - sawtooth(x, layers)).max()
     yield Claim("is-the-sawtooth", measured=off, at_most=1e-9)
-    off = np.abs(forward(one_layer(lambda x: sawtooth(x, 6), wide), x)[-1] - sawtooth(x, 6)).max()
+    off = 0.0
+    for k in (2, 4, 6, 8):  # at the default as many units as pieces, 2^k
+        net = one_layer(lambda x, k=k: sawtooth(x, k), max(1, wide * 2**k // 64))
+        off = max(off, np.abs(forward(net, x)[-1] - sawtooth(x, k)).max())
     yield Claim("wide-needs-a-unit-a-piece", measured=off, at_most=1e-9)
     curves = {f"{k} layers" if k > 1 else "1 layer": (x[::10, 0], sawtooth(x[::10, 0], k)) for k in (1, 3)}
     yield Plot("folded-interval", curves, x_label="input", y_label="output")
     rows = [[2**k, sum(W.size + b.size for W, b in folding(k)), 3 * 2**k + 1] for k in (2, 4, 6, 8, 10)]
     yield Table("parameters for one sawtooth", ["pieces", "layers of two", "one layer"], rows)
 
-    most = 0
-    for _ in range(50):
-        W, b = rng.normal(size=(1, 16)), rng.normal(size=(1, 16))
-        shallow = [(W, b), (rng.normal(size=(16, 1)), np.zeros((1, 1)))]
-        most = max(most, pieces(folding(8) if arrange == "stacked" else shallow, -20, 20))
-    yield Claim("one-layer-adds", measured=most, between=(2, 17))
+    beyond = []  # pieces more than units
+    for n in (4, 16, 40) * 50:
+        W, b = rng.normal(size=(1, n)), rng.normal(size=(1, n))
+        shallow = [(W, b), (rng.normal(size=(n, 1)), np.zeros((1, 1)))]
+        beyond.append(pieces(folding(8) if arrange == "stacked" else shallow, -20, 20) - n)
+    yield Claim("one-layer-adds", measured=max(beyond), between=(0, 1))
 
     # n + 1 pieces cross 1/2 at most n + 1 times: of labels that alternate over 65 points, (64 - n - 1)/2 are missed.
     grid = np.linspace(0, 1, 65)[:, None]  # (65, 1)
@@ -247,13 +251,15 @@ def run(
     yield Claim("more-units-less-error", measured=errors[0], at_most=0.01)
     yield Claim("outside-is-lost", measured=errors[1], at_least=1)
     step = (lambda x: (x > 0.5) * 1.0) if edge == "jump" else (lambda x: np.clip((x - 0.45) / 0.1, 0, 1))
-    yield Claim(
-        "jump-stays", measured=np.abs(forward(one_layer(step, 200), fine)[-1] - step(fine)).max(), at_least=0.45
-    )
-    z = rng.normal(size=64) * (fine - rng.uniform(0, 1, 64))  # (5001, 64)
-    h = np.append(z**2 if unit == "square" else np.maximum(z, 0), np.ones_like(fine), axis=1)
-    fit = h @ np.linalg.lstsq(h, np.sin(2 * np.pi * fine), rcond=None)[0]
-    yield Claim("square-units-stuck", measured=np.abs(fit - np.sin(2 * np.pi * fine)).max(), at_least=0.3)
+    jumps = [np.abs(forward(one_layer(step, n), fine)[-1] - step(fine)).max() for n in (20, 60, 200)]
+    yield Claim("jump-stays", measured=min(jumps), at_least=0.45)
+    at, missed = fine[::5], []  # (1001, 1)
+    for n in (4, 16, 64):
+        z = rng.normal(size=n) * (at - rng.uniform(0, 1, n))  # (1001, n)
+        h = np.append(z**2 if unit == "square" else np.maximum(z, 0), np.ones_like(at), axis=1)
+        fit = h @ np.linalg.lstsq(h, np.sin(2 * np.pi * at), rcond=None)[0]
+        missed.append(np.abs(fit - np.sin(2 * np.pi * at)).max())
+    yield Claim("square-units-stuck", measured=min(missed), at_least=0.3)
 
     net, x = random_layers(rng, 3, (5,)), rng.uniform(0, 1, (5, 9, 1))
     way = [(rng.normal(size=W.shape), rng.normal(size=b.shape)) for W, b in net]

@@ -32,7 +32,7 @@ claims = {
         "false_when": {"mistake": "no-bias"},
     },
     "raw-input-at-chance": {
-        "says": "a linear probe on the raw input gets within 5 points of 50% of new points",
+        "says": "over six data sets, linear probes on the raw input average within 5 points of 50% of new points",
         "false_when": {"bits": 1},
     },
     "hand-made-feature-solves": {
@@ -40,23 +40,25 @@ claims = {
         "false_when": {"extra": "sum"},
     },
     "information-was-there": {
-        "says": "the nearest training point on the raw input gives the right label in over 90% of new points",
+        "says": "in each of six data sets, the nearest training point on the raw input gives the right label in over "
+        "90% of new points",
         "false_when": {"noise": 1.0},
     },
     "layers-climb": {
-        "says": "in the trained network each layer's probe beats the one before by over 3 points on new points",
+        "says": "averaged over six trained networks each layer's probe beats the one before by over 3 points on new "
+        "points",
         "false_when": {"steps": 0},
     },
     "last-layer-solves": {
-        "says": "a linear probe on the last trained hidden layer gets over 90% of new points",
+        "says": "a linear probe on the last trained hidden layer averages over 90% of new points",
         "false_when": {"steps": 0},
     },
     "untrained-stay-low": {
-        "says": "in layers of 16 untrained units no probe gets over 65% of new points",
+        "says": "in layers of 16 untrained units no layer's probes average over 65% of new points",
         "false_when": {"untrained": 400},
     },
     "linear-layers-at-chance": {
-        "says": "the same network without activation functions gets within 5 points of 50% of new points",
+        "says": "without activation functions six such networks average within 5 points of 50% of new points",
         "false_when": {"control": "relu"},
     },
     "one-layer-can": {
@@ -212,8 +214,10 @@ def run(
     reduce = np.prod if extra == "product" else np.sum
     column, column_new = (np.append(at, reduce(at, axis=2, keepdims=True), axis=2) for at in (x, x_new))
     yield Claim("hand-made-feature-solves", measured=right(probe(column, y)(column_new), y_new), at_least=0.9)
-    nearest = ((x_new[0][:, None] - x[0][None]) ** 2).sum(axis=2).argmin(axis=1)  # (TEST,), in the first data set
-    yield Claim("information-was-there", measured=right(y[0][nearest], y_new[0]), at_least=0.9)
+    apart = (x**2).sum(axis=2)[:, None] - 2 * x_new @ x.swapaxes(1, 2)  # (R, TEST, n), squared distance less x_new²
+    nearest = np.take_along_axis(y, apart.argmin(axis=2)[..., None], axis=1)  # (R, TEST, 1), the neighbor's label
+    least = (nearest * y_new > 0).mean(axis=(1, 2)).min()
+    yield Claim("information-was-there", measured=least, at_least=0.9)
 
     flips, flips_new = (rng.choice([-1.0, 1.0], (NETWORKS, n, 1)) for n in (probe_points, TEST))
     h, h_new = (rng.normal(size=(NETWORKS, n, 200)) for n in (probe_points, TEST))

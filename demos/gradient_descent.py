@@ -18,7 +18,7 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, T
 
 claims = {
     "below-shrinks": {
-        "says": "at a rate of 1.9 / L, below the limit 2 / L, every step on a quadratic lowers the loss",
+        "says": "at 0.475, 0.95 and 1.9 / L, below the limit 2 / L, every step on a quadratic lowers the loss",
         "false_when": {"below": 2.1},
     },
     "above-grows": {
@@ -26,7 +26,7 @@ claims = {
         "false_when": {"above": 1.9},
     },
     "overshoots": {
-        "says": "at 1.9 / L, between 1 / L and 2 / L, the steepest coordinate changes its sign at every step",
+        "says": "at 1.1, 1.45 and 1.9 / L the steepest coordinate changes its sign at every step",
         "false_when": {"below": 0.9},
     },
     "steps-follow-condition": {
@@ -38,7 +38,7 @@ claims = {
         "false_when": {"small": 1.98},
     },
     "far-start-shrinks": {
-        "says": "on a quadratic, a start a hundred times as far away shrinks by the same factor",
+        "says": "on quadratics, a start a hundred times as far away or as near shrinks by the same factor (log10)",
         "false_when": {"surface": "quartic"},
     },
     "sum-diverges": {
@@ -144,8 +144,13 @@ def run(
         log_y=True,
     )
     yield Measure("steps-ratio", counts["plain"][2] / counts["plain"][0])
-    slope = np.polyfit(np.log(kappas), np.log(counts[method]), 1)[0]
-    yield Claim("steps-follow-condition", measured=slope, near=(1.0, 0.1))
+    others, slopes = np.random.default_rng([seed, 1]), []
+    for d in (2, 5, 20):  # two curvatures, or others strewn between the least and the largest one
+        between, distances = others.random(d), others.uniform(0.5, 1.5, d)
+        between[:2] = 0, 1
+        counted = [steps_at_best(k**between, distances, method) for k in kappas]
+        slopes.append(np.polyfit(np.log(kappas), np.log(counted), 1)[0])
+    yield Claim("steps-follow-condition", measured=max(slopes, key=lambda s: abs(s - 1)), near=(1.0, 0.1))
 
     # A tilted valley of curvatures L = 20 and 1, descended at rates around the limit 2 / L.
     angle = rng.uniform(0.2, 1.3)
@@ -164,18 +169,41 @@ def run(
         y_label="loss",
         log_y=True,
     )
-    fall, rise = losses[below], losses[above]
-    yield Claim("below-shrinks", measured=(fall[1:] / fall[:-1]).max(), at_most=0.95)
-    yield Claim("above-grows", measured=np.log10(rise[-1] / rise[0]), at_least=3.0)
-    steep = valley(below, 10)[:, 0]
-    yield Claim("overshoots", measured=(steep[1:] * steep[:-1] < 0).mean(), at_least=0.99)
+    rise = losses[above]
+
+    # The same in 20 quadratics of 2 to 10 curvatures, strewn between L / 10 and L; the first one is L.
+    falls, growths, signs = [], [rise[-1] / rise[0]], []
+    for _ in range(20):
+        d = others.integers(2, 11)
+        strewn, first = steepest * others.uniform(0.1, 1.0, d), others.uniform(0.5, 1.5, d)
+        strewn[0] = steepest
+
+        def bowl(fraction: float, steps: int, bends: np.ndarray = strewn, begin: np.ndarray = first) -> np.ndarray:
+            return descend(lambda e: bends * e, begin, fraction / steepest, steps)  # (steps + 1, d)
+
+        for fraction in (below / 4, below / 2, below):
+            loss = bowl(fraction, 100) ** 2 @ strewn
+            falls.append((loss[1:] / loss[:-1]).max())
+        for fraction in (1 + (below - 1) / 9, (1 + below) / 2, below):
+            steep = bowl(fraction, 10)[:, 0]
+            signs.append((steep[1:] * steep[:-1] < 0).mean())
+        loss = bowl(above, 100) ** 2 @ strewn
+        growths.append(loss[-1] / loss[0])
+    yield Claim("below-shrinks", measured=max(falls), at_most=0.999)
+    yield Claim("above-grows", measured=np.log10(min(growths)), at_least=3.0)
+    yield Claim("overshoots", measured=min(signs), at_least=1.0)
     whole, half = (len(descend(lambda e: curvatures * e, away, f / steepest, close=1e-3)) for f in (small, small / 2))
     yield Claim("half-rate-doubles-steps", measured=half / whole, near=(2.0, 0.1))
 
-    # How far the start lies: curvature is the same everywhere on a quadratic, and 3 x² on x⁴ / 4.
-    paths = [descend(lambda p: p if surface == "quadratic" else p**3, s * away[:1], 0.3, 30) for s in (1.0, 100.0)]
-    near, far = (np.log10(np.abs(path[-1, 0] / path[0, 0])) for path in paths)
-    yield Claim("far-start-shrinks", measured=far - near, near=(0.0, 0.01))
+    # How far the start lies: curvature is the same everywhere on a quadratic; on a quartic it grows as x².
+    bends, off = others.uniform(0.5, 3.0, (5, 4)), []  # five quadratics of four curvatures each
+    for bend in bends:
+        begin, shrunk = others.uniform(0.5, 1.5, 4), []
+        for s in (1.0, 0.01, 100.0):
+            path = descend(lambda p, c=bend: c * (p if surface == "quadratic" else p**3), s * begin, 0.3, 30)
+            shrunk.append(np.log10(np.linalg.norm(path[-1]) / np.linalg.norm(path[0])))
+        off.append(np.abs(np.array(shrunk) - shrunk[0]).max())
+    yield Claim("far-start-shrinks", measured=max(off), near=(0.0, 0.01))
 
     # Linear regression without noise, so the residuals are X e, with e the distance from the true weights.
     unit = rng.normal(size=(64, 2))  # (N, 2)

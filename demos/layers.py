@@ -20,11 +20,11 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress
 
 claims = {
     "parameters-that-matter": {
-        "says": "numbers that can change the output: the later layers' weights and biases, Σ (n_{l-1} + 1) n_l",
+        "says": "numbers that can change the output: (n_{l-1} + 1) n_l of each later layer, at 4 shapes",
         "false_when": {"count": "every-layer"},
     },
     "batch-size-is-free": {
-        "says": "an example's output is the same alone and in any batch",
+        "says": "an example's output is the same alone and in batches of 2 to 32",
         "false_when": {"center": "batch"},
     },
     "hidden-units-swap": {
@@ -36,7 +36,7 @@ claims = {
         "false_when": {"twin": "same"},
     },
     "narrow-layer-forgets": {
-        "says": "a first hidden layer narrower than the input leaves directions in which the output does not change",
+        "says": "first hidden layers narrower than the input leave directions in which the output does not change",
         "false_when": {"first": 8},
     },
     "gradient-checked": {
@@ -56,7 +56,7 @@ claims = {
         "false_when": {"few": 5},
     },
     "three-can-fence": {
-        "says": "three hidden tanh units get at least 97% of two nested circles right, in the best of 12 starts",
+        "says": "three hidden tanh units get all points of two nested circles right, in the best of 12 starts",
         "false_when": {"enough": 2},
     },
 }
@@ -151,7 +151,7 @@ def run(
     count: Annotated[Literal["later-layers", "every-layer"], "which layers are counted"] = "later-layers",
     center: Annotated[Literal["none", "batch"], "subtract the batch's mean from the hidden values?"] = "none",
     twin: Annotated[Literal["swapped", "same"], "what a network's weights are averaged with"] = "swapped",
-    first: Annotated[int, Range(1, 12), "units of the layer that six inputs have to pass"] = 3,
+    first: Annotated[int, Range(1, 12), "units of the layer that 4 and 6 inputs have to pass"] = 3,
     activation: Annotated[Literal["tanh", "linear"], "of the hidden units that learn XOR"] = "tanh",
     label: Annotated[Literal["xor", "first-input"], "of the four corners"] = "xor",
     few: Annotated[int, Range(1, 8), "hidden units that try to fence in a disc"] = 2,
@@ -166,48 +166,56 @@ def run(
 
     # Which numbers matter? Each one that the network holds is nudged, and the output watched.
     rng = np.random.default_rng(seed)
-    sizes = [5, 4, 3]
-    net, x = start(rng, sizes), rng.normal(size=(7, 5))  # B = 7
-    layers, matter = forward(x, net), 0
-    for part in net:
-        for place in np.ndindex(part.shape):
-            part[place] += 0.1
-            matter += bool(np.abs(forward(x, net)[-1] - layers[-1]).max() > 1e-9)
-            part[place] -= 0.1
-    formula = parameter_count([sizes[0], *sizes] if count == "every-layer" else sizes)
+    off = 0
+    for sizes, batch in (([4, 8, 3], 32), ([2, 7, 1], 1), ([3, 5, 2, 4, 1], 20), ([5, 4, 3], 7)):
+        net, x = start(rng, sizes), rng.normal(size=(batch, sizes[0]))
+        layers = forward(x, net)
+        matter = [0] * len(sizes)  # by layer; the input layer holds no numbers of its own
+        for i, part in enumerate(net):
+            for place in np.ndindex(part.shape):
+                part[place] += 0.1
+                matter[i // 2 + 1] += bool(np.abs(forward(x, net)[-1] - layers[-1]).max() > 1e-9)
+                part[place] -= 0.1
+        formula = [parameter_count(sizes[max(i - 1, 0) : i + 1]) for i in range(len(sizes))]
+        formula[0] = parameter_count([sizes[0], sizes[0]]) if count == "every-layer" else 0
+        off += np.abs(np.subtract(matter, formula)).sum()
     names = ["input", "hidden", "output"]
     rows = [[names[0], f"7 x {sizes[0]}", "none", 0]]
     for i in (1, 2):
         shape = f"{sizes[i - 1]} x {sizes[i]} and {sizes[i]}"
         rows.append([names[i], f"7 x {layers[i].shape[-1]}", shape, net[2 * i - 2].size + net[2 * i - 1].size])
     yield Table("a batch of 7 through 5-4-3", ["layer", "values", "weights and biases", "parameters"], rows)
-    yield Claim("parameters-that-matter", measured=abs(matter - formula), at_most=0)
+    yield Claim("parameters-that-matter", measured=off, at_most=0)
 
     def output(batch: np.ndarray) -> np.ndarray:
         h = forward(batch, net)[1]
         h = h - h.mean(axis=1, keepdims=True) if center == "batch" else h
         return (h @ net[2] + net[3])[0]  # (B, 3)
 
-    alone = np.concatenate([output(x[[i]]) for i in range(len(x))])
-    yield Claim("batch-size-is-free", measured=np.abs(output(x) - alone).max(), at_most=1e-9)
+    many = rng.normal(size=(32, 5))
+    alone = np.concatenate([output(many[[i]]) for i in range(32)])
+    changes = [np.abs(output(many[:size]) - alone[:size]).max() for size in (2, 7, 20, 32)]
+    yield Claim("batch-size-is-free", measured=max(changes), at_most=1e-9)
 
     order = [2, 0, 3, 1]
     out = net[2] if mistake == "swap-in-only" else net[2][:, order]
     swapped = [net[0][..., order], net[1][..., order], out, net[3]]
     yield Claim("hidden-units-swap", measured=np.abs(forward(x, swapped)[-1] - layers[-1]).max(), at_most=1e-9)
 
-    nets, x = start(rng, sizes, copies=50), rng.normal(size=(50, 5))
+    nets, x = start(rng, sizes, copies=200), rng.normal(size=(50, 5))
     twins = nets if twin == "same" else [nets[0][..., order], nets[1][..., order], nets[2][:, order], nets[3]]
     mean = [(mine + other) / 2 for mine, other in zip(nets, twins, strict=True)]
     common = forward(x, nets)[-1]  # (R, B, 3), the twins' as well
     off = ((forward(x, mean)[-1] - common) ** 2).mean(axis=1) / common.var(axis=1)  # (R, 3)
     yield Claim("twins-do-not-average", measured=np.median(off), at_least=0.2)
 
-    # Six inputs into a narrow layer, then a wide one: moves that W₁ maps to zero are lost to all that follows.
-    deep, x = start(rng, [6, first, 50, 2]), rng.normal(size=(7, 6))
-    direction = np.linalg.svd(deep[0][0].T)[2][-1]  # (6,), a unit vector that the first layer hears least
-    change = forward(x + 3 * direction, deep)[-1] - forward(x, deep)[-1]
-    yield Claim("narrow-layer-forgets", measured=np.abs(change).max(), at_most=1e-9)
+    # Inputs into a narrow layer, then wide ones: moves that W₁ maps to zero are lost to all that follows.
+    changes = []
+    for sizes in ([6, first, 50, 2], [4, first, 9, 1], [20, 2 * first, 50, 50, 3], [100, 10, 500, 1]):
+        deep, x = start(rng, sizes), rng.normal(size=(7, sizes[0]))
+        direction = np.linalg.svd(deep[0][0].T)[2][-1]  # (n₀,), a unit vector that the first layer hears least
+        changes.append(np.abs(forward(x + 3 * direction, deep)[-1] - forward(x, deep)[-1]).max())
+    yield Claim("narrow-layer-forgets", measured=max(changes), at_most=1e-9)
 
     # XOR with two hidden units: where do the corners lie once it is learned?
     x, t = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
@@ -258,7 +266,7 @@ def run(
     yield Image("output-on-the-plane", dict(list(maps.items())[:3]))
     yield Measure("fenced-few", share[few])
     yield Claim("two-cannot-fence", measured=share[few], at_most=0.9)
-    yield Claim("three-can-fence", measured=share[enough], at_least=0.97)
+    yield Claim("three-can-fence", measured=share[enough], at_least=0.99)
 
 
 if __name__ == "__main__":

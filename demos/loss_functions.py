@@ -20,11 +20,11 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, m
 
 claims = {
     "squared-error-has-the-factor": {
-        "says": "behind a sigmoid squared error has the derivative 2(p - y) p(1 - p) with respect to the logit",
+        "says": "behind a sigmoid squared error has the derivative 2(p - y) p(1 - p) in the logit, for both labels",
         "false_when": {"mistake": "no-chain-rule"},
     },
     "squared-error-vanishes": {
-        "says": "squared error gives a sigmoid that is sure and wrong (p = 0.01, y = 1) a gradient below 0.05",
+        "says": "squared error gives a sigmoid that is wrong and at least 99% sure a gradient below 0.05",
         "false_when": {"probability": 0.5},
     },
     "squared-error-bends-down": {
@@ -32,7 +32,7 @@ claims = {
         "false_when": {"probability": 0.5},
     },
     "cross-entropy-keeps-pulling": {
-        "says": "cross-entropy gives the same sure and wrong sigmoid a gradient above 0.9",
+        "says": "cross-entropy gives the same sure and wrong sigmoids a gradient above 0.9",
         "false_when": {"probability": 0.5},
     },
     "squared-error-stalls": {
@@ -40,11 +40,11 @@ claims = {
         "false_when": {"start": 0.0},
     },
     "gradient-is-p-minus-y": {
-        "says": "the gradient of mean softmax cross-entropy with respect to the logits is (p - one-hot y) / N",
+        "says": "mean softmax cross-entropy has the gradient (p - one-hot y) / N in its logits: 2, 5 and 20 classes",
         "false_when": {"mistake": "all-rows"},
     },
     "cross-entropy-is-likelihood": {
-        "says": "mean cross-entropy is minus the logarithm of the likelihood of all labels, divided by N",
+        "says": "mean cross-entropy, by softmax or by sigmoid, is -ln(likelihood of all labels), divided by N",
         "false_when": {"mistake": "log-of-mean"},
     },
     "log-softmax-survives": {
@@ -52,7 +52,7 @@ claims = {
         "false_when": {"mistake": "log-of-softmax"},
     },
     "sum-is-batch-times-mean": {
-        "says": "the gradient of a loss summed over a batch is the batch size times that of the mean",
+        "says": "the gradient of a loss summed over a batch is B times that of the mean, for two losses and three B",
         "false_when": {"reduction": "mean"},
     },
     "first-loss-is-ln-c": {
@@ -64,11 +64,11 @@ claims = {
         "false_when": {"loud_scale": 0.01},
     },
     "accuracy-is-flat": {
-        "says": "accuracy has slope zero in every weight, as a tiny step flips no decision",
+        "says": "accuracy has slope zero in every weight, at 10 random points, as a tiny step flips no decision",
         "false_when": {"metric": "cross-entropy"},
     },
     "confidence-keeps-accuracy": {
-        "says": "multiplying binary logits by a positive factor leaves accuracy as it was",
+        "says": "multiplying binary logits by a positive factor, 0.01 to 100, leaves accuracy as it was",
         "false_when": {"mistake": "shift-logits"},
     },
     "overconfidence-costs": {
@@ -76,11 +76,11 @@ claims = {
         "false_when": {"confidence": 1.0},
     },
     "squared-error-finds-the-mean": {
-        "says": "the constant with the least squared error is the mean of the targets",
+        "says": "the constant with the least squared error is the mean of the targets, in three samples",
         "false_when": {"mistake": "swap-losses"},
     },
     "absolute-error-finds-the-median": {
-        "says": "the constant with the least absolute error is the median of the targets",
+        "says": "the constant with the least absolute error is the median of the targets, in three samples",
         "false_when": {"mistake": "swap-losses"},
     },
     "outlier-drags-squared-error": {
@@ -163,33 +163,55 @@ def run(
     quiet = first_loss(rng, classes, output_scale)
     yield Measure("first-loss", quiet)
 
-    # The two gradients of one sigmoid, from autograd.
-    logit = torch.tensor(np.log(p / (1 - p)), requires_grad=True)
-    (auto_squared,) = torch.autograd.grad((torch.sigmoid(logit) - 1) ** 2, logit, create_graph=True)
-    (bend,) = torch.autograd.grad(auto_squared, logit)
-    (auto_cross,) = torch.autograd.grad(-torch.nn.functional.logsigmoid(logit), logit)
-    by_hand = 2 * (p - 1) if mistake == "no-chain-rule" else squared
-    yield Claim("squared-error-has-the-factor", measured=abs(auto_squared.item() - by_hand), at_most=1e-9)
-    yield Claim("squared-error-vanishes", measured=abs(auto_squared.item()), at_most=0.05)
-    yield Claim("squared-error-bends-down", measured=bend.item(), at_most=-0.01)
-    yield Claim("cross-entropy-keeps-pulling", measured=abs(auto_cross.item()), at_least=0.9)
+    # The two gradients of one sigmoid, from autograd. The first six outputs are sure and wrong, on both sides.
+    wrong = np.array([p, p / 3, p / 10])
+    said = np.array([*wrong, *(1 - wrong), 0.2, 0.5, 0.9, 0.2, 0.5, 0.9])  # P(class 1)
+    truth = np.array([1.0] * 3 + [0.0] * 3 + [1.0] * 3 + [0.0] * 3)
+    logit, aim = torch.tensor(np.log(said / (1 - said)), requires_grad=True), torch.tensor(truth)
+    errors = (torch.sigmoid(logit) - aim) ** 2
+    (auto_squared,) = torch.autograd.grad(errors.sum(), logit, create_graph=True)
+    (bend,) = torch.autograd.grad(auto_squared[0], logit)
+    surprise = torch.nn.functional.binary_cross_entropy_with_logits(logit, aim, reduction="sum")
+    (auto_cross,) = torch.autograd.grad(surprise, logit)
+    slope = 1.0 if mistake == "no-chain-rule" else said * (1 - said)
+    off = np.abs(auto_squared.detach().numpy() - 2 * (said - truth) * slope).max()
+    yield Claim("squared-error-has-the-factor", measured=off, at_most=1e-9)
+    yield Claim("squared-error-vanishes", measured=auto_squared[:6].abs().max().item(), at_most=0.05)
+    yield Claim("squared-error-bends-down", measured=bend[0].item(), at_most=-0.01)
+    yield Claim("cross-entropy-keeps-pulling", measured=auto_cross[:6].abs().min().item(), at_least=0.9)
     steps, paths = zip(*[steps_to_learn(start, loss) for loss in ("squared error", "cross-entropy")], strict=True)
     series = {name: (range(1, len(path) + 1), path) for name, path in zip(("squared", "cross"), paths, strict=True)}
     yield Plot("learning", series, x_label="step (the first is the start)", y_label="p of the true class", log_x=True)
     yield Measure("steps-ratio", steps[0] / max(steps[1], 1))
     yield Claim("squared-error-stalls", measured=steps[0] / max(steps[1], 1), at_least=10)
 
-    z, y = rng.normal(0, 2, (32, 5)), rng.integers(0, 5, 32)  # (N, C), (N,)
-    loss, gradient = cross_entropy(z, y, mistake)
-    leaf = torch.tensor(z, requires_grad=True)
-    each = torch.nn.functional.cross_entropy(leaf, torch.tensor(y), reduction="none")  # (N,)
-    (by_mean,) = torch.autograd.grad(each.mean(), leaf, retain_graph=True)
-    (chosen,) = torch.autograd.grad(each.sum() if reduction == "sum" else each.mean(), leaf)
-    yield Claim("gradient-is-p-minus-y", measured=np.abs(gradient - by_mean.numpy()).max(), at_most=1e-9)
-    yield Claim("sum-is-batch-times-mean", measured=float(chosen.norm() / by_mean.norm()), near=(len(y), 1e-6))
-    given = np.exp(-each.detach().numpy())  # (N,): the probability that the model gives to each label
-    likelihood = -np.log(given.mean()) if mistake == "log-of-mean" else -np.log(given.prod()) / len(y)
-    yield Claim("cross-entropy-is-likelihood", measured=abs(loss - likelihood), at_most=1e-9)
+    others = np.random.default_rng([seed, 1])
+    off, ratios, unlike = [], [], []
+    for n, c in ((32, 5), (8, 2), (100, 20)):
+        source = rng if n == 32 else others
+        z, y = source.normal(0, 2, (n, c)), source.integers(0, c, n)  # (N, C), (N,)
+        loss, gradient = cross_entropy(z, y, mistake)
+        leaf = torch.tensor(z, requires_grad=True)
+        each = torch.nn.functional.cross_entropy(leaf, torch.tensor(y), reduction="none")  # (N,)
+        for losses in (each, (leaf**2).sum(1)):
+            (by_mean,) = torch.autograd.grad(losses.mean(), leaf, retain_graph=True)
+            (chosen,) = torch.autograd.grad(
+                losses.sum() if reduction == "sum" else losses.mean(), leaf, retain_graph=True
+            )
+            ratios.append(float((chosen / by_mean / n - 1).abs().max()))
+            if losses is each:
+                off.append(np.abs(gradient - by_mean.numpy()).max())
+        given = np.exp(z)[np.arange(n), y] / np.exp(z).sum(1)  # (N,): the probability given to each label
+        if c == 2:  # a sigmoid of one logit: p for label 1, 1 - p for label 0
+            said = sigmoid(z[:, 1] - z[:, 0])
+            given = np.where(y == 1, said, 1 - said)
+            one = torch.tensor(z[:, 1] - z[:, 0])
+            loss = torch.nn.functional.binary_cross_entropy_with_logits(one, torch.tensor(y, dtype=one.dtype)).item()
+        likelihood = -np.log(given.mean()) if mistake == "log-of-mean" else -np.log(given.prod()) / n
+        unlike.append(abs(loss - likelihood))
+    yield Claim("gradient-is-p-minus-y", measured=max(off), at_most=1e-9)
+    yield Claim("sum-is-batch-times-mean", measured=1 + max(ratios, key=abs), near=(1.0, 1e-6))
+    yield Claim("cross-entropy-is-likelihood", measured=max(unlike), at_most=1e-9)
     far = cross_entropy(np.array([[0.0, 120.0]], dtype=np.float32), np.array([0]), mistake)[0]
     yield Claim("log-softmax-survives", measured=far, near=(120.0, 0.01))
 
@@ -211,33 +233,37 @@ def run(
         return float(np.mean((logit > 0) == label)), cross_entropy(two, label)[0]
 
     which, step = ["accuracy", "cross-entropy"].index(metric), 1e-7
-    slopes = [(judge(x @ (w + step * one))[which] - judge(x @ w)[which]) / step for one in np.eye(3)]
+    places = [w, *others.normal(size=(9, 3))]
+    slopes = [(judge(x @ (v + step * one))[which] - judge(x @ v)[which]) / step for v in places for one in np.eye(3)]
     yield Claim("accuracy-is-flat", measured=np.abs(slopes).max(), at_most=1e-9)
-    changed = x @ w * confidence + (1.0 if mistake == "shift-logits" else 0.0)
-    calm, sure = judge(x @ w), judge(changed)
+    shift = 1.0 if mistake == "shift-logits" else 0.0
+    calm, sure = judge(x @ w), judge(x @ w * confidence + shift)
+    moved = [abs(judge(x @ w * factor + shift)[0] - calm[0]) for factor in (0.01, 0.5, 3.0, 100.0, confidence)]
     rows = [["true probabilities", *calm], [f"logits times {confidence:g}", *sure]]
     yield Table("the same decisions, another confidence", ["model", "accuracy", "cross-entropy"], rows)
-    yield Claim("confidence-keeps-accuracy", measured=abs(sure[0] - calm[0]), at_most=1e-9)
+    yield Claim("confidence-keeps-accuracy", measured=max(moved), at_most=1e-9)
     yield Claim("overconfidence-costs", measured=sure[1] / calm[1], at_least=1.5)
 
     # The best constant for skewed targets, by trying 5001 of them.
     targets, constants = rng.lognormal(0, 1, 101), np.linspace(0, 10, 5001)
     with_outlier = np.append(targets, outlier)
     powers = (1, 2) if mistake == "swap-losses" else (2, 1)
+    samples = [targets, with_outlier, others.uniform(0, 9, 101), others.gamma(2.0, 1.0, 51)]
     best = {}
     for name, power in zip(("squared", "absolute"), powers, strict=True):
-        best[name] = [
-            constants[(np.abs(t - constants[:, None]) ** power).mean(1).argmin()] for t in (targets, with_outlier)
-        ]
+        best[name] = [constants[(np.abs(t - constants[:, None]) ** power).mean(1).argmin()] for t in samples]
     yield Table(
         "the constant with the least error",
         ["error", "101 targets", f"and one of {outlier:g}"],
-        [[name, *pair] for name, pair in best.items()],
+        [[name, *found[:2]] for name, found in best.items()],
     )
-    mean, median = targets.mean(), np.median(targets)
-    yield Claim("squared-error-finds-the-mean", measured=best["squared"][0] - mean, near=(0.0, 0.005))
-    yield Claim("absolute-error-finds-the-median", measured=best["absolute"][0] - median, near=(0.0, 0.005))
-    shifts = {name: abs(pair[1] - pair[0]) for name, pair in best.items()}
+    for claim, name, of in (
+        ("squared-error-finds-the-mean", "squared", np.mean),
+        ("absolute-error-finds-the-median", "absolute", np.median),
+    ):
+        off = [found - of(t) for i, (found, t) in enumerate(zip(best[name], samples, strict=True)) if i != 1]
+        yield Claim(claim, measured=max(off, key=abs), near=(0.0, 0.005))
+    shifts = {name: abs(found[1] - found[0]) for name, found in best.items()}
     yield Claim("outlier-drags-squared-error", measured=shifts["squared"] - shifts["absolute"], at_least=0.5)
 
 

@@ -12,6 +12,7 @@ Jozefowicz, Zaremba & Sutskever (2015) on its bias.
 """
 
 from collections.abc import Iterator
+from itertools import product
 from typing import Annotated, Any, Literal
 
 import torch
@@ -21,12 +22,12 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Progress, Range
 
 claims = {
     "counts-match-torch": {
-        "says": "an LSTM has four blocks of weights, a GRU three, an RNN one; torch's add a second bias to each",
+        "says": "in 9 sizes: an LSTM has four blocks of weights, a GRU three, an RNN one (torch's: 2 biases a block)",
         "false_when": {"mistake": "gates-only"},
     },
     "matches-torch": {"says": "the cell by hand gives torch's h and c", "false_when": {"mistake": "gate-order"}},
     "product-of-forget-gates": {
-        "says": "along the cell alone (h held fixed), ∂c_T/∂c_0 is the product of the forget gates",
+        "says": "along the cell alone (h held fixed), ∂c_T/∂c_0 is the product of the forget gates, at either bias",
         "false_when": {"path": "all"},
     },
     "gradient-survives": {
@@ -178,14 +179,16 @@ def run(
     seed: int = 0,
 ) -> Iterator[Evidence]:
     block = hidden * (inputs + hidden + 1)  # W, U and b of one block
-    lstm, gates = 4 * block, 3 * block
-    yield Measure("parameters", lstm)
-    yield Measure("parameters-gates", gates)
+    yield Measure("parameters", 4 * block)
+    yield Measure("parameters-gates", 3 * block)
     yield Measure("parameters-rnn", block)
-    counts = [gates if mistake == "gates-only" else lstm, gates, block]
-    cells = [kind(inputs, hidden) for kind in (torch.nn.LSTMCell, torch.nn.GRUCell, torch.nn.RNNCell)]
-    theirs = [sum(value.numel() for value in it.parameters()) - it.bias_hh.numel() for it in cells]
-    gap = max(abs(ours - count) for ours, count in zip(counts, theirs, strict=True))
+    blocks = {torch.nn.LSTMCell: 3 if mistake == "gates-only" else 4, torch.nn.GRUCell: 3, torch.nn.RNNCell: 1}
+    gap = 0
+    for n, m in product((hidden, 2 * hidden, 3 * hidden + 1), (inputs, 1, 20)):  # units, inputs
+        for kind, count in blocks.items():
+            module = kind(m, n)
+            theirs = sum(value.numel() for value in module.parameters()) - module.bias_hh.numel()
+            gap = max(gap, abs(count * n * (m + n + 1) - theirs))
     yield Claim("counts-match-torch", measured=gap, at_most=0)
 
     generator = torch.Generator().manual_seed(seed)
@@ -196,7 +199,7 @@ def run(
     opened = with_biases(fresh, forget_bias)
     h, c, forgets = unroll(opened, x, zero, zero)
 
-    module = cells[0].double()
+    module = torch.nn.LSTMCell(inputs, hidden).double()
     order = [0, 1, 3, 2] if mistake == "gate-order" else [0, 1, 2, 3]  # torch stacks i, f, g, o
     w, u, b = (torch.cat([value[0].chunk(4, -1)[k] for k in order], -1) for value in opened)
     state = (zero[0], zero[0])
@@ -209,10 +212,13 @@ def run(
     yield Claim("matches-torch", measured=worst, at_most=1e-9)
 
     # Along the cell each step multiplies by its forget gates, and by nothing else.
-    along = last * torch.stack(forgets).prod(0)
-    difference = (gradient(opened, x, last, path) - along).norm() / along.norm()
+    closed = with_biases(fresh, low_bias)
+    differences = []
+    for weights, gates in ((closed, unroll(closed, x, zero, zero)[2]), (opened, forgets)):
+        along = last * torch.stack(gates).prod(0)
+        differences.append((gradient(weights, x, last, path) - along).norm() / along.norm())
     yield Measure("forget-orders", orders(along))
-    yield Claim("product-of-forget-gates", measured=difference, at_most=1e-9)
+    yield Claim("product-of-forget-gates", measured=max(differences), at_most=1e-9)
 
     # Over all paths (gates and candidate depend on h, and h on c), and beside an RNN.
     units = hidden if mistake == "equal-units" else 2 * hidden + 2  # as many parameters, about
@@ -220,7 +226,7 @@ def run(
     last_rnn = normalize(torch.randn(15, units, generator=generator).double())[:, None]
     rnn_orders = orders(gradient(rnn, x, last_rnn))
     open_orders = orders(gradient(opened, x, last))
-    low_orders = orders(gradient(with_biases(fresh, low_bias), x, last))
+    low_orders = orders(gradient(closed, x, last))
     names = [f"LSTM, bias {forget_bias:g}", f"LSTM, bias {low_bias:g}", "RNN"]
     yield Plot(
         "gradient",

@@ -26,7 +26,7 @@ claims = {
         "false_when": {"activation": "tanh"},
     },
     "narrowest-caps-rank": {
-        "says": "a stack of linear layers without biases, the narrowest 2 wide, has outputs of rank 2",
+        "says": "the outputs of linear layers without biases, the narrowest 1 to 5 wide, have just that rank",
         "false_when": {"activation": "tanh"},
     },
     "gradient-checked": {
@@ -46,7 +46,7 @@ claims = {
         "false_when": {"depth": 1},
     },
     "strong-first": {
-        "says": "two linear layers learn a direction of strength 2 in at most 0.85 of the time of one of strength 1",
+        "says": "two linear layers learn strength 2 in at most 0.85 of the time of strength 1, median of five starts",
         "false_when": {"depth": 1},
     },
     "squares-stay-parabolas": {
@@ -58,7 +58,7 @@ claims = {
         "false_when": {"polynomial": "identity"},
     },
     "tanh-units-approximate": {
-        "says": "200 random tanh units fit the sine to an error below 0.01 on the interval they were fitted on",
+        "says": "200 random tanh units fit the sine on an interval: 0.01 off at most at any of 400 points",
         "false_when": {"bent": "square"},
     },
     "ends-at-the-border": {
@@ -202,13 +202,15 @@ def run(
     apart = np.abs(stack - (x @ w + b)).max() / np.abs(stack).max()
     yield Claim("ten-are-one", measured=max(apart, abs(3 * slope + intercept - at_three)), at_most=1e-9)
 
-    narrowed = start(rng, [6, 6, 6, narrow, 6, 6, 6])
-    narrowed[1::2] = [0 * part for part in narrowed[1::2]]
-    out = forward(x, narrowed, activation)[1][-1][0]  # (20, 6)
-    strengths = np.linalg.svd(out, compute_uv=False)
-    rank = (strengths > 1e-9 * strengths[0]).sum()
-    yield Measure("rank", rank)
-    yield Claim("narrowest-caps-rank", measured=rank, near=(2, 0.5))
+    ranks = {}
+    for units in sorted({1, 2, 3, 4, 5, narrow}):
+        narrowed = start(np.random.default_rng(seed + units), [6, 6, 6, units, 6, 6, 6])
+        narrowed[1::2] = [0 * part for part in narrowed[1::2]]
+        out = forward(x, narrowed, activation)[1][-1][0]  # (20, 6)
+        strengths = np.linalg.svd(out, compute_uv=False)
+        ranks[units] = (strengths > 1e-9 * strengths[0]).sum()
+    yield Measure("rank", ranks[narrow])
+    yield Claim("narrowest-caps-rank", measured=max(abs(ranks[units] - units) for units in ranks), at_most=0)
 
     # XOR: 20,000 lines picked at random, and ten layers trained from 16 starts.
     x, t = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([0.0, 1, 1, 0])
@@ -243,24 +245,30 @@ def run(
     learned = learn_map(target, depth, rng, 800)
     strong, weak = (np.einsum("i,tij,j->t", u[:, k], learned, v[:, k]) / (2.0, 1.0)[k] for k in (0, 1))
     single = np.einsum("i,tij,j->t", u[:, 0], learn_map(target, 1, rng, 800), v[:, 0]) / 2
+    ratios = [reached(strong, 0.5) / reached(weak, 0.5)]  # of the times to learn half; other starts learn the same map
+    for again in range(1, 5):
+        other = learn_map(target, depth, np.random.default_rng(seed + again), 800)
+        times = [reached(u[:, k] @ (other @ v[:, k]).T / (2.0, 1.0)[k], 0.5) for k in (0, 1)]
+        ratios.append(times[0] / times[1])
     waiting = reached(strong, 0.1) / reached(strong, 0.9)
     curves = {"one layer, strong": single, f"depth {depth}, strong": strong, f"depth {depth}, weak": weak}
     series = {name: (np.arange(800), curve) for name, curve in curves.items()}
     yield Plot("share-learned", series, x_label="steps", y_label="share of the direction")
     yield Measure("waiting", waiting)
     yield Claim("deep-linear-waits", measured=waiting, at_least=0.3)
-    yield Claim("strong-first", measured=reached(strong, 0.5) / reached(weak, 0.5), at_most=0.85)
+    yield Claim("strong-first", measured=np.median(ratios), at_most=0.85)
 
     # One random hidden layer and a fitted linear output: which functions of x are within its reach?
     inside = np.linspace(-1, 1, 400)
     everywhere = np.concatenate([inside, np.linspace(-reach, reach, 401)])  # (801,), the fit sees the first 400
-    sine, widths, errors = np.sin(np.pi * everywhere), [2, 5, 10, 20, 50, 100, 200], {}
+    sine, widths, errors, farthest = np.sin(np.pi * everywhere), [2, 5, 10, 20, 50, 100, 200], {}, {}
     for unit in (polynomial, bent):
         errors[unit] = []
         for units in widths:
             features = hidden_features(everywhere[:, None], unit, units, rng)
             off = features @ np.linalg.lstsq(features[:400], sine[:400], rcond=1e-9)[0] - sine
             errors[unit].append(np.sqrt((off[:400] ** 2).mean()))
+        farthest[unit] = np.abs(off[:400]).max()  # by 200 units
     beyond = np.abs(everywhere[400:]) >= 1
     outside = np.sqrt((off[400:][beyond] ** 2).mean())  # of the last fit, by 200 units of the kind `bent`
     parabola = np.polynomial.Polynomial.fit(inside, sine[:400], 2)
@@ -269,8 +277,8 @@ def run(
     yield Plot("error-over-width", series, x_label="hidden units", y_label="error (rms)", log_x=True, log_y=True)
     yield Measure("square-error", errors[polynomial][-1])
     yield Measure("tanh-error", errors[bent][-1])
-    yield Claim("squares-stay-parabolas", measured=errors[polynomial][-1] / floor, near=(1, 0.001))
-    yield Claim("tanh-units-approximate", measured=errors[bent][-1], at_most=0.01)
+    yield Claim("squares-stay-parabolas", measured=errors[polynomial][-1] / floor, near=(1, 1e-6))
+    yield Claim("tanh-units-approximate", measured=farthest[bent], at_most=0.01)
     yield Claim("ends-at-the-border", measured=outside, at_least=0.05)
     features = hidden_features(x[:, :2], polynomial, 8, rng)
     misfit = np.abs(features @ np.linalg.lstsq(features, t, rcond=None)[0] - t).max()

@@ -44,7 +44,7 @@ claims = {
         "false_when": {"noise": 0.0},
     },
     "terms-add-up": {
-        "says": "bias², variance and label noise together are the test error on fresh noisy labels",
+        "says": "bias², variance and label noise together are the error on fresh noisy labels, all through training",
         "false_when": {"mistake": "no-noise-term"},
     },
     "early-stopping-helps": {
@@ -233,8 +233,8 @@ def run(
     yield Claim("test-error-turns-up", measured=test[-1] / test[turn], at_least=1.2)
     yield Claim("bias-falls", measured=bias[-1] / bias[0], at_most=0.25)
     yield Claim("variance-rises", measured=variance[-1] / max(variance[turn], 1e-12), at_least=2)
-    expected = bias[-1] + variance[-1] + (noise**2 if mistake == "none" else 0)
-    yield Claim("terms-add-up", measured=expected / test[-1], near=(1, 0.06))
+    expected = np.add(bias, variance) + (noise**2 if mistake == "none" else 0)  # (looks,)
+    yield Claim("terms-add-up", measured=max(expected / test, key=lambda ratio: abs(ratio - 1)), near=(1, 0.06))
 
     stopped = errors(kept, x, y).mean(), errors(kept, x_test, y_test).mean()
     gap = test[-1] - training[-1].mean()

@@ -41,7 +41,7 @@ claims = {
         "false_when": {"far": 2.0},
     },
     "mean-is-half": {
-        "says": "inputs symmetric about 0 give outputs with a mean of 1/2, not 0",
+        "says": "inputs symmetric about 0, normal, uniform or two-valued, give outputs with a mean of 1/2, not 0",
         "false_when": {"unit": "tanh"},
     },
     "backward-is-right": {
@@ -208,7 +208,7 @@ def run(
     yield Measure("logit-loss", float(torch.nan_to_num(on_logit.detach(), posinf=1e6)))
     yield Measure("gradient-after-sigmoid", lost)
     yield Claim("clamp-hides-the-logit", measured=after.item(), near=(100.0, 1e-3))
-    yield Claim("sigmoid-first-loses-gradient", measured=lost, at_most=1e-6)
+    yield Claim("sigmoid-first-loses-gradient", measured=lost, at_most=0)
     yield Claim("logits-keep-gradient", measured=kept, near=(1.0, 1e-6))
 
     grid = np.linspace(-8, 8, 1601)  # 0 is among them
@@ -217,7 +217,7 @@ def run(
     yield Claim("slope-from-output", measured=np.abs(slope(grid, unit, mistake) - steepness).max(), at_most=1e-8)
     top = abs(steepness.max() - 0.25) + abs(grid[steepness.argmax()])
     yield Claim("slope-at-most-quarter", measured=top, at_most=1e-6)
-    beyond = np.array([*np.linspace(-20, -far, 50), *np.linspace(far, 20, 50)])
+    beyond = np.array([*np.linspace(-200, -far, 500), *np.linspace(far, 200, 500)])
     yield Claim("saturates", measured=slope(beyond, unit, "none").max(), at_most=0.007)
     tail = np.linspace(10, 20, 101)
     distances = np.concatenate([activate(-tail, unit), 1 - activate(tail, unit)])  # from 0, and from 1
@@ -225,15 +225,15 @@ def run(
 
     # The end at 1 is the poor one: floating-point numbers are dense near 0 and 6e-8 apart below 1.
     kind = np.dtype(precision).type
-    whole = np.arange(1, 60).astype(kind)
-    yield Claim("rounds-to-one", measured=whole[sigmoid(whole) == 1].min(), near=(17, 0.5))
+    whole = np.arange(1, 400).astype(kind)
+    yield Claim("rounds-to-one", measured=whole[sigmoid(whole) < 1].max() + 1, near=(17, 0.5))
     small = 1 - sigmoid(np.float32(20)) if mistake == "one-minus" else sigmoid(np.float32(-20))
     yield Claim("small-tail-is-accurate", measured=abs(float(small) / sigmoid(-20.0) - 1), at_most=1e-5)
-    z = np.tile(np.linspace(-200, 200, 81), 2)
-    labels = np.repeat([0.0, 1.0], 81)
-    exact = np.logaddexp(0, np.where(labels == 1, -z, z))  # in float64
-    losses = loss_on_logits(z.astype(np.float32), labels.astype(np.float32), mistake).astype(float)
-    error = (np.abs(np.nan_to_num(losses, posinf=1e6) - exact) / (1 + exact)).max()
+    z = np.tile(np.linspace(-200, 200, 4001), 2).astype(np.float32)
+    labels = np.repeat([0.0, 1.0], 4001)
+    exact = np.logaddexp(0, np.where(labels == 1, -z.astype(float), z))  # in float64
+    losses = loss_on_logits(z, labels.astype(np.float32), mistake).astype(float)
+    error = np.abs(np.nan_to_num(losses, posinf=1e6) - exact).max()
     yield Claim("logit-loss-survives", measured=error, at_most=1e-6)
     shown = torch.tensor([5.0, 10.0, 15.0, 20.0, 60.0])
     pairs = zip(
@@ -245,8 +245,9 @@ def run(
     yield Table("float32 loss of a wrong logit", ["logit", "sigmoid, then BCE", "BCE on the logit"], list(pairs))
 
     rng = np.random.default_rng(seed)
-    half = activate(rng.normal(0, 2, 10_000), unit).mean()
-    yield Claim("mean-is-half", measured=half, near=(0.5, 0.02))
+    to_one_side = [rng.normal(0, 2, 10_000), rng.uniform(-4, 4, 10_000), rng.choice([1.0, 6.0], 10_000)]
+    means = [activate(np.concatenate([half, -half]), unit).mean() for half in to_one_side]
+    yield Claim("mean-is-half", measured=max(means, key=lambda mean: abs(mean - 0.5)), near=(0.5, 1e-9))
     one_way, mixed, error = sign_shares(rng, unit, mistake, batch, biases)
     yield Claim("backward-is-right", measured=error, at_most=1e-9)
     yield Claim("one-example-one-sign", measured=one_way, near=(1.0, 1e-9))

@@ -22,7 +22,7 @@ claims = {
         "false_when": {"mistake": "sigmoid"},
     },
     "shift-invariant": {
-        "says": "adding one constant to all logits leaves softmax unchanged",
+        "says": "one constant added to all logits scales each exponential and their sum alike; softmax stays as it was",
         "false_when": {"mistake": "no-exp"},
     },
     "naive-overflows": {
@@ -54,7 +54,7 @@ claims = {
         "false_when": {"mistake": "no-exp"},
     },
     "others-fall": {
-        "says": "raising one logit alone lowers the output of every other class",
+        "says": "raising one logit alone lowers the output of every other class, whichever is raised",
         "false_when": {"mistake": "sigmoid"},
     },
 }
@@ -80,6 +80,13 @@ def softmax(z: np.ndarray, mistake: str = "none") -> np.ndarray:
         return z / z.sum()
     exp = np.exp(z if mistake == "no-max" else z - z.max())
     return exp / exp.sum()
+
+
+def shift_error(z: np.ndarray, by: float, mistake: str) -> float:
+    """How far off exp(by) the exponentials of shifted logits and their sum have grown, or softmax has moved."""
+    before, after = np.exp(z), np.exp(z + by)
+    growth = np.append(after / before, after.sum() / before.sum()) / np.exp(by)
+    return max(np.abs(growth - 1).max(), np.abs(softmax(z + by, mistake) - softmax(z, mistake)).max())
 
 
 def entropy(p: np.ndarray) -> float:
@@ -115,10 +122,14 @@ def run(
     p = softmax(z, mistake)
     yield Table("from logits to shares", ["class", "logit", "softmax"], [[str(i), z[i], p[i]] for i in range(classes)])
     yield Measure("total", p.sum())
-    yield Claim("sums-to-one", measured=abs(p.sum() - 1.0), at_most=1e-9)
+    # These laws are not about one vector, so 200 others are tried too, of 2 to 50 classes and of many sizes.
+    laws = np.random.default_rng([seed, 1])
+    vectors = [z, *(laws.normal(0, 10 ** laws.uniform(-1, 0.5), laws.integers(2, 51)) for _ in range(200))]
+    totals = np.array([softmax(size * v, mistake).sum() for v in vectors for size in (1, 30)])
+    yield Claim("sums-to-one", measured=np.abs(totals - 1).max(), at_most=1e-9)
 
-    shifted = softmax(z + 10.0, mistake)
-    yield Claim("shift-invariant", measured=np.abs(shifted - p).max(), at_most=1e-9)
+    shifts = [shift_error(v, by, mistake) for v in vectors for by in (-300.0, 10.0, 300.0)]
+    yield Claim("shift-invariant", measured=max(shifts), at_most=1e-9)
 
     raised = z.copy()
     raised[0] += 1.0
@@ -126,7 +137,12 @@ def run(
     yield Table(
         "after the first logit rose by 1", ["class", "change"], [[str(i + 1), change[i]] for i in range(classes - 1)]
     )
-    yield Claim("others-fall", measured=(change < 0).mean(), at_least=1.0)
+    fallen = [change < 0]
+    for v in vectors:
+        bump = np.zeros_like(v)
+        bump[laws.integers(len(v))] = laws.uniform(0.5, 5)
+        fallen.append((softmax(v + bump, mistake) < softmax(v, mistake))[bump == 0])
+    yield Claim("others-fall", measured=np.concatenate(fallen).mean(), at_least=1.0)
 
     # exp overflows float32 above 88.7, and inf / inf is NaN. Below -104 it underflows to 0, and so is 0 / 0.
     steps = np.arange(classes)[::-1]  # (C,), logits of C - 1 down to 0

@@ -50,7 +50,7 @@ claims = {
         "false_when": {"start": "in order"},
     },
     "becomes-ordered": {
-        "says": "training lowers the topographic error by over 50 percentage points",
+        "says": "training lowers the topographic error of each of 8 maps by over 45 percentage points",
         "false_when": {"radius": 0.0},
     },
     "quantizes": {
@@ -175,7 +175,7 @@ def run(
     points = rng.normal(size=(500, 3))
     scores = points @ w.T - (0.0 if mistake == "no-bias" else (w**2).sum(1) / 2)  # (N, units)
     differ = scores.argmax(1) != distances(points, w).argmin(1)
-    yield Claim("one-linear-layer", measured=differ.mean(), at_most=0.01)
+    yield Claim("one-linear-layer", measured=differ.mean(), at_most=0)
     step = np.abs(batch_update(w, points, grid2, batch_radius) - k_means_step(w, points)).max()
     yield Claim("radius-0-is-k-means", measured=step, at_most=1e-9)
 
@@ -198,7 +198,8 @@ def run(
         first[:] = (at + 0.5) / side
     sequence = np.tile(rng.random((2500, COPIES, 2)), (1, 3, 1))  # three maps each with the same start and points
     maps = np.concatenate([first, train(np.tile(first, (3, 1, 1)), sequence, grid2, radii, shrink)])
-    q, t = (part.reshape(4, COPIES).mean(1) for part in quality(maps, points, grid2))
+    q_each, t_each = (part.reshape(4, COPIES) for part in quality(maps, points, grid2))
+    q, t = q_each.mean(1), t_each.mean(1)
     names = ["(untrained)", "winner alone", "0.5", f"{radius:g}"]
     yield Table(
         f"after 2,500 points, mean of {COPIES} maps",
@@ -218,11 +219,11 @@ def run(
         x_label="first feature",
         y_label="second feature",
     )
-    untrained, alone, narrow, wide = t
+    _, alone, narrow, wide = t
     yield Measure("topographic", wide)
     yield Measure("topographic-0", alone)
     yield Claim("winner-alone-is-chance", measured=100 - alone, near=(chance, 8.0))
-    yield Claim("becomes-ordered", measured=untrained - wide, at_least=50.0)
+    yield Claim("becomes-ordered", measured=(t_each[0] - t_each[3]).min(), at_least=45.0)
     yield Claim("narrow-start-folds", measured=narrow - wide, at_least=15.0)
     share_left = q[3] / q[0]
     yield Measure("quantization", share_left)

@@ -20,33 +20,33 @@ from quizcli.lab.evidence import Claim, Evidence, Measure, Plot, Range, Table, m
 
 claims = {
     "derivative-is-right": {
-        "says": "σ(βx) + βx σ(βx) (1 - σ(βx)) agrees with finite differences, for β of 0.5, 1 and 3",
+        "says": "σ(βx) + βx σ(βx) (1 - σ(βx)) agrees with finite differences, at twelve β",
         "false_when": {"mistake": "beta-forgotten"},
     },
     "beta-derivative-is-right": {
-        "says": "a learned β's derivative, x² σ(βx) (1 - σ(βx)), agrees with finite differences",
+        "says": "a learned β's derivative, x² σ(βx) (1 - σ(βx)), agrees with finite differences, at twelve β",
         "false_when": {"mistake": "x-once"},
     },
     "one-curve-for-all-betas": {
-        "says": "f with β is f with 1 at βx, divided by β",
+        "says": "f with β is f with 1 at βx, divided by β: twelve β from 0.05 to 20, drawn at random",
         "false_when": {"mistake": "beta-outside"},
     },
     "no-beta-is-half-a-line": {
-        "says": "as β goes to 0 the function goes to x/2: at 0.0001 it is within 0.01 on [-10, 10]",
+        "says": "as β goes to 0 the function goes to x/2: on [-10, 10], for β from 0.01 to 0.00001, it is 25β away",
         "false_when": {"small": 1.0},
     },
     "large-beta-is-relu": {
-        "says": "as β grows the function goes to ReLU: at 100 it is within 0.003 everywhere",
+        "says": "as β grows the function goes to ReLU: from 1 to 1000, ten times the β is a tenth of the distance",
         "false_when": {"large": 1.0},
     },
     "distance-to-relu": {
-        "says": "the largest distance to ReLU is 0.278/β",
+        "says": "the largest distance to ReLU is 0.278/β, for β from 0.25 to 64",
         "false_when": {"unit": "softplus"},
     },
     "minimum-value": {"says": "for β = 1 the minimum is -0.278", "false_when": {"unit": "gelu"}},
     "minimum-place": {"says": "for β = 1 the minimum is at x = -1.278", "false_when": {"unit": "gelu"}},
     "falls-left-of-the-minimum": {
-        "says": "left of x = -1.28 the slope is negative: the function is not monotone",
+        "says": "left of x = -1.28/β the slope is negative, for β from 0.25 to 64: the function is not monotone",
         "false_when": {"unit": "softplus"},
     },
     "steepest-slope": {
@@ -54,7 +54,7 @@ claims = {
         "false_when": {"unit": "gelu"},
     },
     "far-left-slope": {
-        "says": "at x = -10 the slope is not 0, as ReLU's is, but below 0.001 in size",
+        "says": "at x = -10 the slope for β = 1 differs from ReLU's, which is 0, but by less than 0.001",
         "false_when": {"unit": "relu"},
     },
     "weak-signals-are-halved": {
@@ -140,8 +140,8 @@ def mean_squares(rng: np.random.Generator, unit: str, variance: float, layers: i
 def run(
     *,
     beta: Annotated[float, Range(0.05, 20.0), "β of the measured minimum"] = 1.0,
-    small: Annotated[float, Range(0.0, 1.0), "a small β"] = 1e-4,
-    large: Annotated[float, Range(1.0, 1e4), "a large β"] = 100.0,
+    small: Annotated[float, Range(0.0, 1.0), "the largest of four small β"] = 0.01,
+    large: Annotated[float, Range(1.0, 1e4), "the largest of four β"] = 1000.0,
     match: Annotated[float, Range(0.5, 3.0), "the β that is to match GELU"] = 1.702,
     plain: Annotated[float, Range(0.5, 3.0), "the β that was not chosen to match it"] = 1.0,
     unit: Annotated[Literal["swish", "gelu", "relu", "softplus"], "the function looked at, β = 1"] = "swish",
@@ -149,6 +149,7 @@ def run(
     mistake: Literal["none", "beta-forgotten", "x-once", "beta-outside"] = "none",
     seed: int = 0,
 ) -> Iterator[Evidence]:
+    rng = np.random.default_rng(seed)
     f = UNITS[unit]
     lowest = GRID[np.argmin(swish(GRID))]  # of β = 1
     yield Measure("minimum", swish(GRID / beta, beta).min())
@@ -166,7 +167,7 @@ def run(
         y_label="slope",
     )
     gaps, beta_gaps, curve_gaps = [], [], []
-    for b in (0.5, 1.0, 3.0):
+    for b in 10 ** rng.uniform(np.log10(0.05), np.log10(20), 12):
         difference = (swish(x + h, b) - swish(x - h, b)) / (2 * h)
         gaps.append(np.abs(swish_slope(x, b, mistake) - difference).max())
         difference = (swish(x, b + h) - swish(x, b - h)) / (2 * h)
@@ -178,21 +179,33 @@ def run(
 
     wide = np.linspace(-10, 10, 200_001)  # steps of 0.0001
     relu = np.maximum(wide, 0)
-    yield Claim("no-beta-is-half-a-line", measured=np.abs(swish(wide, small) - wide / 2).max(), at_most=0.01)
-    yield Claim("large-beta-is-relu", measured=np.abs(swish(wide, large) - relu).max(), at_most=0.003)
-    distances = {b: np.abs(f(b * wide) / b - relu).max() for b in (1, 4, 16)}  # f with β, see one-curve-for-all-betas
+    ever_smaller = small / 10.0 ** np.arange(4)
+    away = [np.abs(swish(wide, b) - wide / 2).max() / b for b in ever_smaller]  # βx²/4 for small βx: 25β at the ends
+    yield Claim("no-beta-is-half-a-line", measured=np.abs(np.array(away) - 25).max(), at_most=0.1)
+    gaps = np.array([np.abs(swish(wide, b) - relu).max() for b in np.geomspace(1, large, 4)])
+    yield Claim("large-beta-is-relu", measured=np.abs(gaps[1:] / gaps[:-1] - 0.1).max(), at_most=0.001)
+
+    def with_beta(x: np.ndarray, b: float) -> np.ndarray:
+        return swish(x, b) if unit == "swish" else f(b * x) / b  # see one-curve-for-all-betas
+
+    betas = (0.25, 1, 4, 16, 64)
+    distances = {b: np.abs(with_beta(wide, b) - relu).max() for b in betas}
     rows = [[f"{b}", distance, b * distance] for b, distance in distances.items()]
     yield Table("distance to ReLU", ["β", "largest distance", "times β"], rows)
-    yield Claim("distance-to-relu", measured=max(row[2] for row in rows), near=(0.27846, 0.0005))
+    worst = max((row[2] for row in rows), key=lambda times: abs(times - 0.27846))
+    yield Claim("distance-to-relu", measured=worst, near=(0.27846, 0.0005))
 
     values = f(GRID)
     slopes = np.gradient(values, GRID)
     yield Claim("minimum-value", measured=values.min(), near=(-0.27846, 0.0005))
     yield Claim("minimum-place", measured=GRID[np.argmin(values)], near=(-1.278, 0.002))
-    yield Claim("falls-left-of-the-minimum", measured=slopes[(GRID > -11) & (GRID < -1.28)].max(), at_most=-1e-5)
+    left = GRID[(GRID > -11) & (GRID < -1.28)]  # βx
+    falling = max(np.gradient(with_beta(left / b, b), left / b).max() for b in betas)
+    yield Claim("falls-left-of-the-minimum", measured=falling, at_most=-1e-5)
     yield Claim("steepest-slope", measured=slopes.max(), near=(1.0998, 0.0005))
-    far = float((f(np.array([-10 + h])) - f(np.array([-10 - h])))[0] / (2 * h))
-    yield Claim("far-left-slope", measured=abs(far), between=(1e-5, 1e-3))
+    ends = np.array([-10 - h, -10 + h])
+    far, of_relu = (np.diff(g(ends))[0] / (2 * h) for g in (f, UNITS["relu"]))
+    yield Claim("far-left-slope", measured=abs(far - of_relu), between=(1e-5, 1e-3))
     weak = np.linspace(-0.1, 0.1, 100)  # an even number of them: 0 is not among them
     yield Claim("weak-signals-are-halved", measured=np.abs(f(weak) / weak - 0.5).max(), at_most=0.03)
     normal = gelu(GRID)
@@ -201,7 +214,6 @@ def run(
     yield Claim("silu-is-not-gelu", measured=apart, at_least=0.18)
     yield Claim("gelu-is-near", measured=np.abs(swish(GRID, match) - normal).max(), at_most=0.021)
 
-    rng = np.random.default_rng(seed)
     ours = mean_squares(rng, unit, 2.0, layers, 128)
     yield Plot(
         "signal-by-layer",

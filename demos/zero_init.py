@@ -20,11 +20,11 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress
 
 claims = {
     "zero-freezes-tanh-and-relu": {
-        "says": "from zero, no weight and no hidden bias of a tanh or ReLU network ever moves",
+        "says": "from zero, no weight and no hidden bias of a tanh or ReLU network moves, at four depths",
         "false_when": {"noise": 0.1},
     },
     "only-output-bias-learns": {
-        "says": "from zero, all that such a network learns is to answer each input with the share of positives",
+        "says": "such a network learns its output bias alone: it answers each input with the share of positives",
         "false_when": {"noise": 0.1},
     },
     "sigmoid-wakes-backwards": {
@@ -32,11 +32,11 @@ claims = {
         "false_when": {"positives": 0.5},
     },
     "balanced-sigmoid-sleeps": {
-        "says": "with as many positives as negatives, not even a sigmoid network moves from zero",
+        "says": "with as many positives as negatives, not even a sigmoid network moves from zero, at four depths",
         "false_when": {"noise": 0.1},
     },
     "moving-units-are-copies": {
-        "says": "from one constant, and under a sigmoid from zero, the units of each layer move as copies",
+        "says": "from one constant (of three), and under a sigmoid from zero, the units of each layer move as copies",
         "false_when": {"noise": 0.1},
     },
     "copies-update-is-one-number": {
@@ -48,7 +48,7 @@ claims = {
         "false_when": {"scale": 0.0},
     },
     "copies-are-one-unit": {
-        "says": "a trained network of copies computes exactly what one unit per layer does",
+        "says": "a trained network of copies computes what one unit per layer does",
         "false_when": {"noise": 0.1},
     },
     "copies-cost-accuracy": {
@@ -72,7 +72,7 @@ claims = {
         "false_when": {"scale": 0.0},
     },
     "zero-output-layer-moves-first": {
-        "says": "in that network update 1 moves the output weights alone, and update 2 all layers",
+        "says": "there update 1 moves the output weights alone, and update 2 all layers, at four depths",
         "false_when": {"scale": 0.0},
     },
     "logistic-learns-from-zero": {
@@ -182,6 +182,12 @@ def spread(weights: np.ndarray) -> float:
     return float(np.linalg.norm(weights[:, :, None] - weights[:, None, :], axis=0).max())
 
 
+def spread_per_move(net: Trained) -> float:
+    """The largest over the hidden layers; one that stood still proves nothing and counts as failed."""
+    layers = zip(net.end[:-1], net.change[:-1], strict=True)
+    return max(spread(W) / np.abs(dW).max() if dW.any() else 1.0 for (W, _), (dW, _) in layers)
+
+
 def rank(update: np.ndarray) -> int:
     values = np.linalg.svd(update, compute_uv=False)
     return int((values > max(1e-6 * values[0], 1e-15)).sum())
@@ -208,13 +214,13 @@ def run(
     rng = np.random.default_rng(seed)
     x, y = make_data(task, positives, rng)
 
-    def start(kind: str, depth: int = layers, jitter: float = noise) -> Network:
+    def start(kind: str, depth: int = layers, jitter: float = noise, value: float = constant) -> Network:
         sizes = [2] + [hidden] * depth + [1]
         draws = [rng.normal(size=sizes[i : i + 2]) for i in range(depth + 1)]
         if kind == "random":
             weights = [scale * draw / np.sqrt(len(draw)) for draw in draws]
         else:
-            weights = [(constant if kind == "constant" else 0.0) + jitter * draw for draw in draws]
+            weights = [(value if kind == "constant" else 0.0) + jitter * draw for draw in draws]
         return [(W, np.zeros(W.shape[1])) for W in weights]
 
     # The first gradients, and the updates in which a layer first moves, take a few steps.
@@ -227,10 +233,15 @@ def run(
     yield Measure("first-layer-wakes", wakes[0])
     yield Measure("last-hidden-wakes", wakes[-2])
     yield Measure("output-wakes", wakes[-1])
-    late = sum(abs(wake - (layers + 1 - i)) for i, wake in enumerate(wakes))
+    late = 0
+    for depth, share in [(depth, share) for depth in (1, 2, 3, 4) for share in (positives, 0.125, 0.3, 0.75)]:
+        data = make_data(task, share, rng)
+        wakes = train(start("zero", depth, jitter=0.0), *data, "sigmoid", depth + 2, rate).wakes
+        late += sum(abs(wake - (depth + 1 - i)) for i, wake in enumerate(wakes))
     yield Claim("sigmoid-wakes-backwards", measured=late, at_most=0)
-    balanced = train(start("zero"), *make_data(task, 0.5, rng), "sigmoid", steps, rate)
-    yield Claim("balanced-sigmoid-sleeps", measured=largest_move(balanced), at_most=1e-12)
+    halves = make_data(task, 0.5, rng)
+    balanced = [train(start("zero", depth), *halves, "sigmoid", steps // 4, rate) for depth in (1, 2, 3, 4)]
+    yield Claim("balanced-sigmoid-sleeps", measured=max(map(largest_move, balanced)), at_most=1e-12)
 
     # Is the backward pass right? Along its own gradient the loss must rise with the slope |gradient|².
     probe = start("random")
@@ -261,21 +272,25 @@ def run(
         y_label="loss (nats)",
     )
 
-    frozen = {f: nets["zero", f] for f in ("tanh", "relu")}
-    yield Claim("zero-freezes-tanh-and-relu", measured=max(map(largest_move, frozen.values())), at_most=1e-12)
-    logits = np.stack([forward(net.end, x, f)[-1] for f, net in frozen.items()])
-    misses = np.abs(ACTIVATIONS["sigmoid"][0](logits) - y.mean())
-    yield Claim("only-output-bias-learns", measured=misses.max(), at_most=1e-6)
+    # The rules for ties, at other depths, shares and constants as well.
+    frozen, awake, misses = [], [nets["zero", "sigmoid"]], []
+    for depth, share in ((layers, positives), (1, 0.2), (3, 0.3), (4, 0.8)):
+        points, labels = make_data(task, share, rng)
+        for f in ("tanh", "relu"):
+            frozen.append(train(start("zero", depth), points, labels, f, steps, rate))
+            answers = ACTIVATIONS["sigmoid"][0](forward(frozen[-1].end, points, f)[-1])
+            misses.append(np.abs(answers - labels.mean()).max())
+        awake.append(train(start("zero", depth), points, labels, "sigmoid", steps, rate))
+    moved = max(map(largest_move, frozen))
+    yield Claim("zero-freezes-tanh-and-relu", measured=moved, at_most=1e-12)
+    yield Claim("only-output-bias-learns", measured=max(moved, *misses), at_most=1e-6)
 
-    # Spreads as a share of the move; a layer that stood still proves nothing and counts as failed.
-    tied = {f: nets["constant", f] for f in activations}
-    shares = [
-        spread(W) / np.abs(dW).max() if dW.any() else 1.0
-        for net in (*tied.values(), nets["zero", "sigmoid"])
-        for (W, _), (dW, _) in zip(net.end[:-1], net.change[:-1], strict=True)
-    ]
-    yield Claim("moving-units-are-copies", measured=max(shares), at_most=1e-5)
-    updates = [net.change[-2][0] for net in tied.values()]
+    tied = [(f, nets["constant", f]) for f in activations]
+    for f, c in [(f, c) for f in activations for c in (0.1, 1.0)]:
+        tied.append((f, train(start("constant", value=c), x, y, f, steps // 2, rate)))
+    apart = max(spread_per_move(net) for net in (*(net for _, net in tied), *awake))
+    yield Claim("moving-units-are-copies", measured=apart, at_most=1e-5)
+    updates = [net.change[-2][0] for _, net in tied]
     shares = [np.ptp(dW) / np.abs(dW).max() if dW.any() else 1.0 for dW in updates]
     yield Claim("copies-update-is-one-number", measured=max(shares), at_most=1e-6)
     ranks = [rank(nets["random", f].change[-2][0]) for f in activations]
@@ -283,7 +298,7 @@ def run(
 
     # One unit stands for H copies: keep one column, and sum the rows that leave the copies.
     gaps = []
-    for f, net in tied.items():
+    for f, net in tied:
         narrow = [(W[:, :1] if i == 0 else W[:, :1].sum(0, keepdims=True), b[:1]) for i, (W, b) in enumerate(net.end)]
         gaps.append(np.abs(forward(narrow, x, f)[-1] - forward(net.end, x, f)[-1]).max())
     yield Claim("copies-are-one-unit", measured=max(gaps), at_most=1e-6)
@@ -291,12 +306,16 @@ def run(
     yield Claim("copies-cost-accuracy", measured=cost, at_least=0.2)
 
     # What breaks a tie: unequal weights above, unequal biases, a random layer below.
-    mixed = start("constant")
-    if outgoing == "random":
-        mixed[-1][0][:] = rng.normal(size=(hidden, 1)) / np.sqrt(hidden)
-    ends = train(mixed, x, y, "tanh", steps, rate).end
-    yield Claim("unequal-outgoing-frees-last", measured=spread(ends[-2][0]), at_least=0.1)
-    yield Claim("unequal-outgoing-leaves-first", measured=spread(ends[0][0]), at_most=1e-5)
+    freed, left = [], []
+    for c in (0.1, constant, 1.0):
+        mixed = start("constant", value=c)
+        if outgoing == "random":
+            mixed[-1][0][:] = rng.normal(size=(hidden, 1)) / np.sqrt(hidden)
+        ends = train(mixed, x, y, "tanh", steps, rate).end
+        freed.append(spread(ends[-2][0]))
+        left.append(spread(ends[0][0]))
+    yield Claim("unequal-outgoing-frees-last", measured=np.mean(freed), at_least=0.05)
+    yield Claim("unequal-outgoing-leaves-first", measured=max(left), at_most=1e-5)
     shifted = start("zero", depth=1, jitter=0.0)
     shifted[0][1][:] = bias_spread * rng.normal(size=hidden)
     ends = train(shifted, x, y, "tanh", steps, rate).end
@@ -306,7 +325,12 @@ def run(
     grown = train(headless, x, y, "tanh", steps, rate)
     share = grown.losses[-1] / nets["zero", "tanh"].losses[-1]
     yield Claim("zero-output-layer-trains", measured=share, at_most=0.5)
-    early = sum(abs(wake - due) for wake, due in zip(grown.wakes, [2] * layers + [1], strict=True))
+    early = 0
+    for depth in (1, 2, 3, 4):
+        headless = start("random", depth)
+        headless[-1][0][:] = 0.0
+        wakes = train(headless, x, y, "tanh", 2, rate).wakes
+        early += sum(abs(wake - due) for wake, due in zip(wakes, [2] * depth + [1], strict=True))
     yield Claim("zero-output-layer-moves-first", measured=early, at_most=0)
 
     # Without hidden layers there is nothing to tie.
