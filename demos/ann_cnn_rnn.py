@@ -52,7 +52,7 @@ claims = {
         "false_when": {"permute": "anew-each-picture"},
     },
     "trains-without-labels": {
-        "says": "trained without labels, CNN and RNN predict a hidden part with under half the error of the mean",
+        "says": "trained without labels, CNN and RNN predict a hidden part with under half the mean's squared error",
         "false_when": {"unlabeled": "noise"},
     },
 }

@@ -32,7 +32,7 @@ claims = {
         "false_when": {"top_slope": 0.9},
     },
     "he-with-slope-holds": {
-        "says": "variance 2/((1 + a²) n) holds the mean square to a factor of 2 over 10 layers, a from 0.01 to 0.9",
+        "says": "variance 2/((1 + a²) n) holds the mean square to a factor of 2 in each of 10 layers: a of 0.01 to 0.9",
         "false_when": {"init": "relu"},
     },
     "bad-step-kills": {
@@ -193,7 +193,7 @@ def run(
             net = [(rng.normal(0, np.sqrt(variance), (8, n, n)), 0.0) for _ in range(11)]
             squares = [np.mean(part**2) for part in forward(net, rng.normal(0, 1, (8, 20, n)), a)[1]]
             curves[name] = np.array(squares) / squares[0]  # (11,), at initialization
-            changed[name] = max(changed[name], curves[name][-1], 1 / curves[name][-1])
+            changed[name] = max(changed[name], curves[name].max(), 1 / curves[name].min())
     yield Plot(
         "signal-by-layer",
         {"2/((1 + a²) n)": (range(1, 12), curves["with-slope"]), "2/n, as for ReLU": (range(1, 12), curves["relu"])},

@@ -84,7 +84,8 @@ claims = {
         "false_when": {"graph": "recorded"},
     },
     "none-is-skipped": {
-        "says": "a parameter without a gradient in this step stays where it is, momentum or not",
+        "says": "after zero_grad() with its defaults, a parameter that gets no gradient in a step stays where it is, "
+        "without momentum and with 0.9, under SGD and Adam",
         "false_when": {"set_to_none": False},
     },
 }
@@ -391,14 +392,17 @@ def run(
     rises = [np.mean(np.diff(losses) > 0) for _, losses in curves.values()]
     yield Claim("uncleared-climbs", measured=rises[1] if rises[0] == 0 else 0.0, at_least=0.25)
 
-    heads = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
-    sgd = torch.optim.SGD(heads, lr=RATE, momentum=0.9)
-    for used in (heads, heads[:1]):  # the second step leaves one head out of the loss
-        sgd.zero_grad(set_to_none=set_to_none)
-        sum((head**2).sum() for head in used).backward()
-        before = heads[1].detach().clone()
-        sgd.step()
-    yield Claim("none-is-skipped", measured=float((heads[1].detach() - before).abs().max()), at_most=1e-9)
+    coasts = []
+    for kind, options in ((torch.optim.SGD, {"momentum": 0.9}), (torch.optim.SGD, {}), (torch.optim.Adam, {})):
+        heads = [torch.nn.Parameter(torch.ones(3)) for _ in range(2)]
+        optimizer = kind(heads, lr=RATE, **options)
+        for used in (heads, heads[:1]):  # the second step leaves one head out of the loss
+            optimizer.zero_grad(**({} if set_to_none else {"set_to_none": False}))  # None is the default
+            sum((head**2).sum() for head in used).backward()
+            before = heads[1].detach().clone()
+            optimizer.step()
+        coasts.append(float((heads[1].detach() - before).abs().max()))
+    yield Claim("none-is-skipped", measured=max(coasts), at_most=1e-9)
 
 
 if __name__ == "__main__":

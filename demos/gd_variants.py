@@ -36,7 +36,7 @@ claims = {
         "false_when": {"summed": True},
     },
     "mini-batch-ahead-after-one-pass": {
-        "says": "after one pass the excess loss of mini-batches is under a fifth of that of full batches (log10)",
+        "says": "a pass of mini-batches, each example once, leaves under 1/5 of the best full step's excess (log10)",
         "false_when": {"batch": 512},
     },
     "full-batch-ahead-per-step": {
@@ -44,11 +44,11 @@ claims = {
         "false_when": {"rival": 512},
     },
     "full-batch-ahead-in-the-end": {
-        "says": "with noisy labels mini-batches lead after one pass, and full batches within ten (log10)",
+        "says": "with noisy labels mini-batches lead after one pass, each example once, full batches after ten (log10)",
         "false_when": {"noise": 0.0},
     },
     "hovers": {
-        "says": "at a constant rate, one example at a time, the loss keeps a thousandth of its first excess (log10)",
+        "says": "at a constant rate, one example at a time, the mean excess stays above 1e-3 of its first (log10)",
         "false_when": {"noise": 0.0},
     },
     "floor-follows-rate": {
@@ -108,18 +108,25 @@ def descend(
     steps: int,
     copies: int,
     rng: np.random.Generator,
+    shuffled: bool = False,
 ) -> np.ndarray:
-    """Excess of the loss over its least value, (steps + 1, copies), in runs from 0 on batches of `size` examples."""
+    """Excess of the loss over its least value, (steps + 1, copies), in runs from 0 on batches of `size` examples.
+
+    They are drawn with replacement, or, if shuffled, in passes over the data that meet each example once.
+    """
     best = np.linalg.lstsq(x, y, rcond=None)[0]  # (D,)
     hessian = x.T @ x / len(x)
-    theta, excess = np.zeros((copies, x.shape[1])), []
+    theta, excess, per_pass = np.zeros((copies, x.shape[1])), [], len(x) // size
     for t in range(steps + 1):
         off = theta - best
         excess.append(((off @ hessian) * off).sum(1) / 2)
         if size == len(x):
             gradient = off @ hessian
         else:
-            chosen = rng.integers(len(x), size=(copies, size))
+            if shuffled and t % per_pass == 0:
+                order = rng.random((copies, len(x))).argsort(axis=1)
+            drawn = rng.integers(len(x), size=(copies, size)) if not shuffled else order[:, t % per_pass * size :]
+            chosen = drawn[:, :size]
             seen = x[chosen]  # (copies, B, D)
             error = (seen @ theta[:, :, None])[..., 0] - y[chosen]  # (copies, B)
             gradient = (error[:, None] @ seen)[:, 0] / size
@@ -184,16 +191,21 @@ def run(
         off.append(np.abs((copies.sum(1) if summed else copies.mean(1)) - rows[:8]).max())
     yield Claim("blind-to-batch-size", measured=max(off), at_most=1e-9)
 
-    # Progress against examples seen; each variant at a rate that suits it.
+    # Progress against examples seen, in passes that meet each example once; each variant at a rate that suits it.
     table, curves = [], {}
     for name, b, rate in (("batch", N, 1.5), ("mini-batch", batch, 0.3), ("stochastic", 1, 0.05)):
-        excess = descend(x, y, rate, b, 10 * N // b, 32, rng).mean(1)
+        excess = descend(x, y, rate, b, 10 * N // b, 32, rng, shuffled=True).mean(1)
         curves[name] = (np.arange(len(excess)) * b / N, np.maximum(excess, 1e-12))
         table.append([name, b, N // b, excess[N // b] / excess[0], excess[-1] / excess[0]])
     yield Table("excess loss over that at the start", ["variant", "B", "updates/pass", "1 pass", "10 passes"], table)
     yield Plot("loss-over-examples", curves, x_label="passes over the data", y_label="excess loss", log_y=True)
     first = np.log10(table[1][3] / table[0][3])
-    yield Claim("mini-batch-ahead-after-one-pass", measured=first, at_most=-0.7)
+    pull, bend = rows.mean(0), x.T @ x / N  # gradient and Hessian of the whole loss at the start
+    least = max(
+        curves["batch"][1][0] - (pull @ pull) ** 2 / (pull @ bend @ pull) / 2, 0.0
+    )  # one step, at its best rate
+    best_step = np.log10(curves["mini-batch"][1][N // batch] / least)
+    yield Claim("mini-batch-ahead-after-one-pass", measured=best_step, at_most=-0.7)
     last = np.log10(max(table[0][4], 1e-12) / max(table[1][4], 1e-12))
     yield Claim("full-batch-ahead-in-the-end", measured=max(first, last), at_most=-0.3)
     thirty = [descend(x, y, min(1.5, 0.05 * b), b, 30, 64, rng)[-1].mean() for b in (N, rival)]
@@ -216,7 +228,8 @@ def run(
     floor = max(steady[tail].mean(), 1e-30)
     yield Measure("floor-over-start", floor / steady[0, 0])
     yield Measure("floor-ratio", floor / max(halved[tail].mean(), 1e-30))
-    yield Claim("hovers", measured=np.log10(floor / steady[0, 0]), at_least=-3.0)
+    stays = max(steady[tail].mean(1).min(), 1e-30)  # the mean over the runs, where it is lowest
+    yield Claim("hovers", measured=np.log10(stays / steady[0, 0]), at_least=-3.0)
     yield Claim("floor-follows-rate", measured=floor / max(halved[tail].mean(), 1e-30), near=(2.0, 0.4))
     yield Claim("floor-follows-batch", measured=floor / max(eights[tail].mean(), 1e-30), near=(8.0, 2.0))
     yield Claim("decayed-rate-goes-below", measured=decayed[-500:].mean() / floor, at_most=0.25)

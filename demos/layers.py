@@ -20,7 +20,7 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Progress
 
 claims = {
     "parameters-that-matter": {
-        "says": "numbers that can change the output: (n_{l-1} + 1) n_l of each later layer, at 4 shapes",
+        "says": "parameters that can change the output: (n_{l-1} + 1) n_l of each later layer, at 4 shapes",
         "false_when": {"count": "every-layer"},
     },
     "batch-size-is-free": {

@@ -52,7 +52,7 @@ claims = {
         "false_when": {"noise": "laplace"},
     },
     "best-sigma": {
-        "says": "the Gaussian likelihood is largest at σ equal to the root mean square of the errors (ratio)",
+        "says": "of two predictors: the Gaussian likelihood is largest at σ = root mean square of the errors (ratio)",
         "false_when": {"mistake": "no-log-sigma"},
     },
     "categorical-is-cross-entropy": {
@@ -248,8 +248,10 @@ def run(
         for sigma in (3.0, right, 0.7):
             nll = np.array([minus_log_likelihood(y, mean, sigma, noise) for mean in means])
             off.append(abs(means[nll.argmin()] - y.mean()) / (means[1] - means[0]))
-        widths = [minus_log_likelihood(y, y.mean(), ratio * right, "gaussian", mistake) for ratio in ratios]
-        worst_ratio = max(worst_ratio, ratios[int(np.argmin(widths))], key=lambda ratio: abs(ratio - 1))
+        for errors in (y - y.mean(), y - predictions[0]):  # off the mean, root mean square and deviation differ
+            best = np.sqrt((errors**2).mean())
+            widths = [minus_log_likelihood(errors, 0.0, ratio * best, "gaussian", mistake) for ratio in ratios]
+            worst_ratio = max(worst_ratio, ratios[int(np.argmin(widths))], key=lambda ratio: abs(ratio - 1))
     squared = np.array([((y - mean) ** 2).sum() for mean in means]) / (2 * sigma**2)
     yield Plot(
         "likelihood-and-error",

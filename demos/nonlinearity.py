@@ -42,7 +42,7 @@ claims = {
         "false_when": {"product": True},
     },
     "deep-linear-waits": {
-        "says": "from small weights, two linear layers need over 30% of the steps to 90% for the first 10%",
+        "says": "the first 10% of a direction take two linear layers over 30% of the steps to 90%, one layer under 10%",
         "false_when": {"depth": 1},
     },
     "strong-first": {
@@ -50,7 +50,7 @@ claims = {
         "false_when": {"depth": 1},
     },
     "squares-stay-parabolas": {
-        "says": "200 units with the activation z² fit a sine no better than the best parabola",
+        "says": "one layer of 200 units z² fits a sine no better than the best parabola",
         "false_when": {"polynomial": "tanh"},
     },
     "squares-fit-xor": {
@@ -62,7 +62,7 @@ claims = {
         "false_when": {"bent": "square"},
     },
     "ends-at-the-border": {
-        "says": "outside of that interval, up to twice as far, the same fit is off by 0.05 or more",
+        "says": "outside of that interval, up to twice as far, the same fit has an rms error of 0.05 or more",
         "false_when": {"reach": 1.0},
     },
 }
@@ -255,7 +255,8 @@ def run(
     series = {name: (np.arange(800), curve) for name, curve in curves.items()}
     yield Plot("share-learned", series, x_label="steps", y_label="share of the direction")
     yield Measure("waiting", waiting)
-    yield Claim("deep-linear-waits", measured=waiting, at_least=0.3)
+    at_once = reached(single, 0.1) < 0.1 * reached(single, 0.9)  # by one layer
+    yield Claim("deep-linear-waits", measured=waiting if at_once else 0.0, at_least=0.3)
     yield Claim("strong-first", measured=np.median(ratios), at_most=0.85)
 
     # One random hidden layer and a fitted linear output: which functions of x are within its reach?

@@ -43,7 +43,7 @@ claims = {
         "false_when": {"start": "wrong"},
     },
     "sure-and-wrong-stays": {
-        "says": "from a start that is sure and wrong, trained on its probabilities, it stays below 20% accuracy",
+        "says": "started sure and wrong, trained on its probabilities, it is at 20% accuracy or below after 300 steps",
         "false_when": {"feed": "logits"},
     },
     "reports-other-share": {
