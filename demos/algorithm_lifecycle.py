@@ -36,7 +36,7 @@ claims = {
         "false_when": {"rate": 0.000001},
     },
     "stalls-at-variance": {
-        "says": "on one batch the faulty version's loss ends at the variance of the targets (ratio, to 5%)",
+        "says": "on one batch of 16 each copy's faulty loss ends at the variance of the targets (ratio, to 5%)",
         "false_when": {"broadcast": False},
     },
     "mended-fits-one-batch": {
@@ -120,8 +120,10 @@ class Counter:
 
 
 def residuals(p: np.ndarray, y: np.ndarray, broadcast: bool) -> np.ndarray:
-    """p (…, N, 1) minus y (…, N): what NumPy makes of it (…, N, N), or what was meant (…, N, 1)."""
-    return p - (y[..., None, :] if broadcast else y[..., None])
+    """p (N, 1) minus y (N,), in each copy: what NumPy makes of it (…, N, N), or what was meant (…, N, 1)."""
+    if not broadcast:
+        return p - y[..., None]
+    return p - y if y.ndim == 1 else np.stack([p_c - y_c for p_c, y_c in zip(p, y, strict=True)])
 
 
 def predict_targets(net: list[np.ndarray], x: np.ndarray) -> np.ndarray:
@@ -226,7 +228,10 @@ def run(
     p = predict_targets(start, x)  # (C, 16, 1)
     first = p[0] - y[0] if broadcast else p[0, :, 0] - y[0]
     yield Text(f"Predictions {p[0].shape} minus targets {y[0].shape}: the residuals have the shape {first.shape}.")
-    sizes = {n: residuals(rng.normal(size=(n, 1)), rng.normal(size=n), broadcast).size for n in (2, 5, 16, 128)}
+    sizes = {}
+    for n in (2, 5, 16, 128):
+        p_n, y_n = rng.normal(size=(n, 1)), rng.normal(size=n)
+        sizes[n] = (p_n - y_n if broadcast else p_n[:, 0] - y_n).size
     yield Claim("pairs-all-with-all", measured=max(abs(size / n - n) for n, size in sizes.items()), near=(0.0, 0.0))
     off = 0.0
     for n in (2, 5, 16, 128):
@@ -255,7 +260,10 @@ def run(
         gap = check([part.copy() for part in start], x, target, fault, gradients(start, x, target, wanted, kind))
         net, curve = train(start, x, target, fault, kind, steps, rate)
         curves[name] = (np.arange(steps + 1), curve)
-        one_batch = np.minimum(loss(net, x, target, fault), 1e3).mean()
+        ends = np.minimum(loss(net, x, target, fault), 1e3)  # (C,)
+        one_batch = ends.mean()
+        if name == "broadcast":
+            stalled = ends[np.abs(ends - 1).argmax()]  # of all copies, the one furthest from the variance
         # Shuffled targets raise the loss of a network that has fitted them, unless the loss cannot tell.
         shuffle = (loss(net, x, np.roll(target, 1, axis=1), fault) / loss(net, x, target, fault)).min()
         net, _ = train(start, x_all, target_all, fault, kind, steps // 2, rate)
@@ -275,7 +283,7 @@ def run(
     yield Claim("mended-fits-one-batch", measured=none[2], at_most=0.01)
     falling = curves["broadcast"][1]
     yield Claim("loss-falls-anyway", measured=1 - falling[-1] / falling[0], at_least=0.1)
-    yield Claim("stalls-at-variance", measured=faulty[2], near=(1.0, 0.05))
+    yield Claim("stalls-at-variance", measured=stalled, near=(1.0, 0.05))
     yield Claim("wrong-gradient-fits", measured=second[2], at_most=0.05)
     yield Claim("misaligned-fits", measured=third[2], at_most=0.05)
     yield Claim("validation-finds-misaligned", measured=third[4], at_least=1.0)

@@ -61,7 +61,7 @@ claims = {
         "false_when": {"noisy": 0.0},
     },
     "kills-slow-starters": {
-        "says": "with label noise the best trial that halving kills has a lower rate than its pick (log10, median)",
+        "says": "with label noise the best trial, where it is killed, has a lower rate than the pick (log10, median)",
         "false_when": {"noisy": 0.0},
     },
     "halving-beats-few-trials": {
@@ -69,7 +69,7 @@ claims = {
         "false_when": {"rivals": 27},
     },
     "later-first-cut-helps": {
-        "says": "with label noise a first cut after 27 steps, not 9, ends a fifth lower on average (7/3 the cost)",
+        "says": "with label noise cuts three times as late, from step 27 on, end a fifth lower on average (7/3 cost)",
         "false_when": {"late": 0},
     },
     "winner-looks-better": {

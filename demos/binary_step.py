@@ -176,8 +176,10 @@ def run(
         log_y=True,
     )
     yield Claim("no-slope-at-the-step", measured=(across[1:] / across[:-1]).min(), at_least=1.99)
-    z = rng.normal(0, 2, 1000)
-    yield Claim("scale-is-lost", measured=np.abs(activate(10 * z, unit) - activate(z, unit)).max(), at_most=1e-12)
+    drawn = rng.normal(0, 2, 1000)
+    x, w, b = drawn[:996].reshape(332, 3), drawn[996:999], drawn[999]
+    apart = activate(x @ (10 * w) + 10 * b, unit) - activate(x @ w + b, unit)
+    yield Claim("scale-is-lost", measured=np.abs(apart).max(), at_most=1e-12)
     levels = np.linspace(-3, 3, 13)  # 0 among them
     average = activate(levels[:, None] + noise * rng.logistic(size=(13, 40_000)), "step").mean(1)
     yield Claim("noise-smooths", measured=np.abs(average - sigmoid(levels)).max(), at_most=0.02)

@@ -59,7 +59,7 @@ claims = {
         "false_when": {"more": 1},
     },
     "noise-tests-at-chance": {
-        "says": "networks that memorized random labels are on average within 10 points of 50% on the rule's points",
+        "says": "nets with 99 of 100 random labels memorized are within 10 points of 50% on new ones (mean distance)",
         "false_when": {"corrupt": 0.0},
     },
     "rule-is-fitted-too": {
@@ -272,12 +272,17 @@ def run(
         net = start(rng, wide)
         first[name] = train(net, x, labels, steps)
         training[name], test[name] = ((margin(net, *at) > 0).mean() for at in ((x, labels), (x_test, y_test)))
-    training["random"], test["random"] = fitted[wide], (margin(nets[wide], x_test, y_test) > 0).mean()
+    training["random"] = fitted[wide]
+    tossed = coin_flips(rng, y_test, corrupt)
+    by_rule, by_toss = ((margin(nets[wide], x_test, of) > 0).mean(axis=1) for of in (y_test, tossed))  # (R,) each
+    test["random"] = by_rule.mean()
+    off = np.maximum(np.abs(by_rule - 0.5), np.abs(by_toss - 0.5))
+    off[(margin(nets[wide], x, noise) > 0).mean(axis=1) < 0.99] = 0.5  # has not memorized: no witness
     bars = {name: (list(shares), list(shares.values())) for name, shares in (("training", training), ("test", test))}
     yield Plot("training-and-test", bars, y_label="accuracy", style="bars")
     yield Measure("random-test", test["random"])
     yield Measure("rule-test", test["rule"])
-    yield Claim("noise-tests-at-chance", measured=test["random"], near=(0.5, 0.1))
+    yield Claim("noise-tests-at-chance", measured=off.mean(), at_most=0.1)
     yield Claim("rule-is-fitted-too", measured=training["rule"], at_least=0.99)
     yield Claim("rule-generalizes", measured=test["rule"], at_least=0.8)
     ratio = np.median(first[wide]) / max(np.median(first["rule"]), 1)

@@ -5,8 +5,8 @@
 
 The second RBM starts as the first one turned upside down, so that nothing changes; trained on the first one's hidden
 states it then raises this bound. On pictures of 3 by 3 pixels all of it is listed exactly, for eight networks at
-once. On 4 by 4 pixels a stack of three is unrolled into an autoencoder of seven layers and fine-tuned by
-backpropagation, beside networks that start from random weights.
+once. On 4 by 4 pixels a stack of three is unrolled into an autoencoder of seven layers of units (six of
+weights) and fine-tuned by backpropagation, beside networks that start from random weights.
 
 Sources: Hinton, Osindero & Teh (2006), Neural Computation 18; Hinton & Salakhutdinov (2006), Science 313.
 """
@@ -103,7 +103,7 @@ measures = {
     "random-error": "the same from small random weights, after 1,000 updates",
 }
 predict = {
-    "ask": "A 7-layer sigmoid autoencoder from small random weights. The mean picture scores 11.1 nats. It ends at:",
+    "ask": "An autoencoder of six sigmoid layers, small random start. The mean picture scores 11.1 nats. It ends at:",
     "measure": "random-error",
     "choices": {"below 1": [0.0, 1.0], "1 to 8": [1.0, 8.0], "about 11": [8.0, 15.0]},
 }

@@ -56,7 +56,8 @@ claims = {
         "false_when": {"mistake": "no-mask"},
     },
     "random-starts-miss": {
-        "says": "from random starts five trained layers of 8 leave over half of a 32-piece sawtooth's variance",
+        "says": "trained from 8 random starts, five layers of 8 leave over half of a 32-piece sawtooth's variance, "
+        "though with the known weights in two units of each they equal it",
         "false_when": {"taught": 1},
     },
     "near-start-stays": {
@@ -277,7 +278,15 @@ def run(
     # What exists has to be found: from random starts, and from close by.
     x = np.tile(grid, (RUNS, 1, 1))  # (R, 65, 1)
     rates = np.repeat([0.002, 0.01], RUNS // 2)[:, None, None]  # the second run's, and one that gets further
-    left = train(random_layers(rng, taught, (RUNS,)), x, sawtooth(x, taught), steps, rates)
+    net = random_layers(rng, taught, (RUNS,))
+
+    def widened(part: np.ndarray, like: np.ndarray) -> np.ndarray:
+        return np.pad(part, [(0, more - size) for more, size in zip(like.shape[1:], part.shape, strict=True)])
+
+    # Could these layers be the sawtooth? The known weights go into their first two units, zeros into the others.
+    known = [(widened(V, W), widened(c, b)) for (V, c), (W, b) in zip(folding(taught), net, strict=True)]
+    equal = np.abs(forward(known, fine)[-1] - sawtooth(fine, taught)).max() < 1e-9
+    left = train(net, x, sawtooth(x, taught), steps, rates)
     yield Progress(2, 3)
     net = random_layers(rng, 5, (RUNS,))
     if start == "constructed":
@@ -292,7 +301,7 @@ def run(
     )
     yield Plot("variance-left", {"share": ends}, y_label="share of the sawtooth's variance left", style="bars")
     yield Measure("share-left", left.min())
-    yield Claim("random-starts-miss", measured=left.min(), at_least=0.5)
+    yield Claim("random-starts-miss", measured=left.min() if equal else 0.0, at_least=0.5)
     yield Claim("near-start-stays", measured=np.median(near), at_most=0.05)
 
 

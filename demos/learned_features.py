@@ -54,7 +54,7 @@ claims = {
         "false_when": {"related": False},
     },
     "borrowed-beats-scratch": {
-        "says": "and under half the error of a network trained from scratch on 64 examples of an equally hard task",
+        "says": "and under half the error of a network trained from scratch on the same 64 examples",
         "false_when": {"related": False},
     },
     "gradient-checked": {
@@ -269,17 +269,18 @@ def run(
     ours = error(least_squares(borrowed[:, :64], new_y[:, :64], borrowed[:, -TEST:]), new_exact[:, -TEST:])
     expert = shared[..., :known]
     theirs = error(least_squares(expert[:, :64], new_y[:, :64], expert[:, -TEST:]), new_exact[:, -TEST:])
+    chosen = noise_selection(rng, select)
+    started = train(rng, x[:, :64], new_y[:, :64], np.full(REPEATS, 64), hidden, frozen)
+    from_scratch = error(output(started, x_test), new_exact[:, -TEST:])
     yield Table(
         "another task, 64 examples, least squares on",
         ["features", "error"],
-        [["hand-made", theirs], ["learned elsewhere", ours], ["from scratch, first task", learned[1]]],
+        [["hand-made", theirs], ["learned elsewhere", ours], ["network from scratch", from_scratch]],
     )
     yield Claim("borrowed-features-pay", measured=ours / theirs, at_most=0.5)
-    # The two tasks differ in which patterns count negatively, so a start from scratch is equally hard on both.
-    yield Claim("borrowed-beats-scratch", measured=ours / learned[1], at_most=0.5)
+    yield Claim("borrowed-beats-scratch", measured=ours / from_scratch, at_most=0.5)
 
     yield Text("Last, two evaluations of models that cannot have learned anything: the labels are coin tosses.")
-    chosen = noise_selection(rng, select)
     names = [f"split {split}", f"picked {select}"]
     yield Plot("flattered", {"share right": (names, [accuracy, chosen]), "truth": (names, [0.5, 0.5])}, style="bars")
     yield Claim("row-split-flatters", measured=accuracy, at_least=0.9)

@@ -22,7 +22,8 @@ from quizcli.lab.evidence import Claim, Evidence, Image, Measure, Plot, Range, T
 
 claims = {
     "strides-find-elements": {
-        "says": "strides that multiply the sizes to the right are torch's, and find each element, for many shapes",
+        "says": "strides that multiply the sizes to the right are torch's and find each element, for many shapes; "
+        "torch's strides of transposed and permuted tensors find theirs in the original's flat storage",
         "false_when": {"mistake": "column-major"},
     },
     "bytes-by-shape": {
@@ -159,6 +160,8 @@ def run(
         by_rule = row_major(one.shape[::-1])[::-1] if mistake == "column-major" else row_major(one.shape)
         off.append(np.abs(read(one.flatten().numpy(), one.shape, by_rule) - one.numpy()).max())
         off.append(np.abs(np.array(by_rule) - one.stride()).max())
+        for turned in (one.permute(*reversed(range(one.ndim))), one.transpose(0, -1), one.movedim(0, -1)):
+            off.append(np.abs(read(one.flatten().numpy(), turned.shape, turned.stride()) - turned.numpy()).max())
         fills.append(one.untyped_storage().nbytes() / (prod(one.shape) * (1 if mistake == "byte-each" else 4)))
     yield Claim("strides-find-elements", measured=max(off), at_most=1e-9)
     yield Claim("bytes-by-shape", measured=max(fills, key=lambda fill: abs(fill - 1)), near=(1, 1e-9))
@@ -223,9 +226,9 @@ def run(
     yield Claim("aligned-from-the-right", measured=max(off), at_most=1e-9)
     off = []
     for size in (2, 8, 50):
-        scores = np.exp(rng.normal(size=(size, size)))  # (T, T), queries by keys
-        shares = scores / scores.sum(-1, keepdims=mistake != "no-keepdim")  # (T, 1) divides rows, (T,) columns
-        off.append(np.abs(shares.sum(-1) - 1).max())
+        scores = torch.tensor(rng.normal(size=(size, size))).exp()  # (T, T), queries by keys
+        shares = scores / scores.sum(-1, keepdim=mistake != "no-keepdim")  # (T, 1) divides rows, (T,) columns
+        off.append(float((shares.sum(-1) - 1).abs().max()))
     yield Claim("keepdim-divides-rows", measured=max(off), at_most=1e-9)
 
     # 4. A text batch: ids of shape (B, T), shorter sentences filled up with the id 0.

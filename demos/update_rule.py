@@ -54,11 +54,11 @@ claims = {
         "false_when": {"mistake": "unscaled"},
     },
     "loss-factor-is-rate-factor": {
-        "says": "ten times the loss at a tenth of the rate is at the same place after 1, 5 and 20 steps",
+        "says": "in torch ten times the loss at a tenth of the rate is at the same place after 1, 5 and 20 steps",
         "false_when": {"decay": 0.1},
     },
     "loss-factor-weakens-decay": {
-        "says": "ten times the loss at a tenth of the rate acts as if weight decay were a tenth of what it is",
+        "says": "in torch ten times the loss at a tenth of the rate acts as a tenth of the weight decay, for two λ",
         "false_when": {"as_if": 1.0},
     },
     "misses-the-minimum": {
@@ -66,11 +66,11 @@ claims = {
         "false_when": {"condition": 1.0},
     },
     "constant-gradient-adds-up": {
-        "says": "under a constant gradient momentum makes steps 1/(1 - μ) times as long as plain ones, for three μ",
+        "says": "under a constant gradient momentum's steps, torch's too, grow to 1/(1 - μ) plain ones, for three μ",
         "false_when": {"mistake": "averaged"},
     },
     "cut-acts-at-once": {
-        "says": "under a constant gradient a tenth of the rate makes the next momentum step a tenth as long",
+        "says": "under a long constant gradient a tenth of the rate makes the next step a tenth as long, in torch too",
         "false_when": {"form": "rate-inside"},
     },
     "inside-form-coasts": {
@@ -129,16 +129,15 @@ def walk(
     *,
     decay: float = 0.0,
     momentum: float = 0.0,
-    factor: float = 1.0,
     mistake: str = "none",
 ) -> tuple[Net, list[float]]:
-    """The network after `steps` updates on `factor` times the loss, and the loss before and after each update."""
+    """The network after `steps` updates, and the loss before and after each of them."""
     net, velocity = [p.copy() for p in net], [np.zeros_like(p) for p in net]
     losses = [loss(net, x, y)]
     for _ in range(steps):
         slopes = gradients(net, x, y, rate if mistake == "one-after-another" else 0.0)
         for p, v, slope in zip(net, velocity, slopes, strict=True):
-            g = factor * slope + (2 if mistake == "penalty-not-halved" else 1) * decay * p
+            g = slope + (2 if mistake == "penalty-not-halved" else 1) * decay * p
             v *= momentum
             v += (1 - momentum) * g if mistake == "averaged" else g
             p -= rate * v
@@ -146,29 +145,50 @@ def walk(
     return net, losses
 
 
+def torch_step(
+    params: list[torch.Tensor],
+    slopes: list[torch.Tensor | None],
+    buffers: list[torch.Tensor | None],
+    rate: float,
+    decay: float,
+    momentum: float,
+) -> None:
+    """One step of torch's SGD, in place; the buffers, None at first, hold its velocities."""
+    with torch.no_grad():
+        sgd(
+            params,
+            slopes,
+            buffers,
+            lr=rate,
+            weight_decay=decay,
+            momentum=momentum,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
+            foreach=False,
+        )
+
+
 def torch_walk(
-    net: Net, x: np.ndarray, y: np.ndarray, rate: float, decay: float = 0.0, momentum: float = 0.0, clear: bool = True
+    net: Net,
+    x: np.ndarray,
+    y: np.ndarray,
+    rate: float,
+    steps: int = 20,
+    *,
+    decay: float = 0.0,
+    momentum: float = 0.0,
+    factor: float = 1.0,
+    clear: bool = True,
 ) -> Net:
-    """20 steps of torch's SGD on autograd's gradients."""
+    """The network after `steps` of torch's SGD on autograd's gradients of `factor` times the loss."""
     params = [torch.tensor(p, requires_grad=True) for p in net]
     buffers: list[torch.Tensor | None] = [None] * len(params)
     inputs, targets = torch.tensor(x), torch.tensor(y)
-    for _ in range(20):
+    for _ in range(steps):
         w1, b1, w2, b2 = params
-        (((torch.tanh(inputs @ w1 + b1) @ w2 + b2 - targets) ** 2).sum(1) / 2).mean().backward()
-        with torch.no_grad():
-            sgd(
-                params,
-                [p.grad for p in params],
-                buffers,
-                lr=rate,
-                weight_decay=decay,
-                momentum=momentum,
-                dampening=0.0,
-                nesterov=False,
-                maximize=False,
-                foreach=False,
-            )
+        (factor * (((torch.tanh(inputs @ w1 + b1) @ w2 + b2 - targets) ** 2).sum(1) / 2).mean()).backward()
+        torch_step(params, [p.grad for p in params], buffers, rate, decay, momentum)
         for p in params:
             p.grad = None if clear else p.grad  # left in place, backward() adds to it
     return [p.detach().numpy() for p in params]
@@ -196,6 +216,15 @@ def constant_gradient_steps(rates: np.ndarray, momentum: float, form: str, mista
         velocity = momentum * velocity + g
         steps.append(velocity if form == "rate-inside" else rate * velocity)
     return np.array(steps)
+
+
+def torch_constant_gradient_steps(rates: np.ndarray, momentum: float) -> np.ndarray:
+    """The same by torch's SGD, from the places that one parameter passes through."""
+    theta, buffers, places = torch.zeros(1, dtype=torch.float64), [None], [0.0]
+    for rate in rates:
+        torch_step([theta], [torch.ones(1, dtype=torch.float64)], buffers, float(rate), 0.0, momentum)
+        places.append(theta.item())
+    return -np.diff(places)
 
 
 def run(
@@ -247,9 +276,10 @@ def run(
     )
     grown, cut = [], []
     for mu in (0.5, 0.8, momentum):
-        walked = constant_gradient_steps(rates, mu, form, mistake)
-        grown.append(walked[199] * (1 - mu))
-        cut.append(walked[200] / walked[199])
+        by_torch = torch_constant_gradient_steps(rates[:201], mu)
+        for walked in (constant_gradient_steps(rates, mu, form, mistake), by_torch):
+            grown.append(walked[199] * (1 - mu))
+            cut.append(walked[200] / walked[199])
     yield Claim("constant-gradient-adds-up", measured=max(grown, key=lambda r: abs(r - 1)), near=(1.0, 0.02))
     yield Claim("cut-acts-at-once", measured=max(cut, key=lambda r: abs(r - 0.1)), near=(0.1, 1e-6))
     yield Claim("inside-form-coasts", measured=inside[200] / inside[199], near=(0.91, 0.001))
@@ -275,11 +305,11 @@ def run(
     yield Claim("uncleared-is-momentum-one", measured=summed, at_most=1e-6)
     scaled, weaker = [], []
     for n in (1, 5, 20):
-        tenfold = walk(net, x, y, rate / 10, n, decay=decay, factor=10.0)[0]
-        scaled.append(apart(tenfold, walk(net, x, y, rate, n, decay=decay)[0]))
+        tenfold = torch_walk(net, x, y, rate / 10, n, decay=decay, factor=10.0)
+        scaled.append(apart(tenfold, torch_walk(net, x, y, rate, n, decay=decay)))
         for share in (0.01, 0.1):
-            tenfold = walk(net, x, y, rate / 10, n, decay=share, factor=10.0)[0]
-            weaker.append(apart(tenfold, walk(net, x, y, rate, n, decay=share * as_if)[0]))
+            tenfold = torch_walk(net, x, y, rate / 10, n, decay=share, factor=10.0)
+            weaker.append(apart(tenfold, torch_walk(net, x, y, rate, n, decay=share * as_if)))
     yield Claim("loss-factor-is-rate-factor", measured=max(scaled), at_most=1e-6)
     yield Claim("loss-factor-weakens-decay", measured=max(weaker), at_most=1e-6)
 
