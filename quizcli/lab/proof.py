@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import statistics
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -187,10 +189,24 @@ def work(job: Job) -> tuple[DemoProof, list[Found]]:
 
 def work_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[DemoProof, list[Found]]]:
     """The results of all jobs, as they are done."""
-    with ProcessPoolExecutor(processes, get_context("spawn"), runner.one_thread_environment) as pool:
+    with ProcessPoolExecutor(processes, get_context("spawn"), _begin) as pool:
         futures = [pool.submit(work, job) for job in jobs]
         for future in as_completed(futures):
             yield future.result()
+
+
+def _begin() -> None:
+    """Make ready a process of the pool: one thread for the sums, one that waits for the end of the parent."""
+    runner.one_thread_environment()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells its pool nothing, which would go on for as long as there are jobs."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _compute(demo: Demo, wanted: Wanted) -> Found:

@@ -412,3 +412,14 @@ def test_closed_terminal_ends_program_and_demo(
     os.close(terminal.keyboard)
     terminal.process.wait(PATIENCE)
     life.wait_until_ended()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_processes_that_prove_end_when_the_check_is_killed(
+    start: Start, life: Life, mishap: Callable[[str], Path], number: signal.Signals
+) -> None:
+    check = start("bank", "check", "--prove", str(TROUBLE), command=with_demos(mishap(life.lines + HANG)))
+    life.wait_until_begun()
+    os.kill(check.process.pid, number)
+    check.process.wait(PATIENCE)
+    life.wait_until_ended()
